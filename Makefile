@@ -1,0 +1,83 @@
+# Two commands set up all that they need in .venv: `make demo` and `make test`.
+# They need python3.11 (or newer), make and a Python package index; no model hub, no GPU, no node.
+#
+#   PYTHON               the interpreter that makes .venv
+#   TUNEKIT_TORCH_INDEX  an index to take torch from, e.g. one of CPU builds; empty by default
+#   TORCH                what to install as torch before everything else
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+TORCH ?= torch==2.13.0
+TUNEKIT_TORCH_INDEX ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+EXTRAS := local,pandas,parquet,hf,dev,docs
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types imports docs unit soak bench peers format clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# --- the environment ------------------------------------------------------------------------------
+
+.venv/torch:
+	$(PYTHON) -m venv .venv
+	$(PIP) $(if $(TUNEKIT_TORCH_INDEX),--index-url $(TUNEKIT_TORCH_INDEX)) '$(TORCH)'
+	@if ! command -v nvidia-smi >/dev/null && $(BIN)/python -m pip list 2>/dev/null | grep -q '^nvidia-'; then \
+	  echo "note: torch came with CUDA libraries, and there is no GPU here."; \
+	  echo "      For a CPU build: make clean, then set TUNEKIT_TORCH_INDEX (see README.md)."; \
+	fi
+	@touch $@
+
+.venv/demo: .venv/torch pyproject.toml
+	$(PIP) -e '.[local]'
+	@touch $@
+
+.venv/all: .venv/torch pyproject.toml
+	$(PIP) -e '.[$(EXTRAS)]'
+	@touch $@ .venv/demo
+
+setup: .venv/all ## everything that development needs, in .venv
+
+# --- what people come for -------------------------------------------------------------------------
+
+demo: .venv/demo ## tune a real model on customer messages and show what it learned
+	$(BIN)/python examples/demo.py
+
+test: lint types imports docs unit ## every gate; the tests come last
+
+lint: .venv/all ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/all ## mypy --strict and pyright
+	$(BIN)/mypy --strict src
+	$(BIN)/pyright --pythonpath $(BIN)/python src
+
+imports: .venv/all ## which floor may import which
+	$(BIN)/lint-imports
+
+docs: .venv/all ## the documentation, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+unit: .venv/all ## all tests that aren't long, with coverage; code blocks of the documentation too
+	$(BIN)/python -m pytest --cov --cov-report=term --junitxml=junit.xml
+
+soak: .venv/all ## all long tests (up to 75 minutes)
+	$(BIN)/python -m pytest -m soak --timeout=4500
+
+bench: .venv/all ## the short ones of benchmarks/
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/csv_to_chat.py
+
+peers: .venv/all ## comparisons with other libraries
+	@$(BIN)/python -m pytest -m peer; status=$$?; \
+	if [ $$status -eq 5 ]; then echo "No comparison with another library yet."; else exit $$status; fi
+
+format: .venv/all ## let ruff write
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## forget .venv and everything built
+	rm -rf .venv build dist site .coverage .coverage.* junit.xml

@@ -1,0 +1,137 @@
+"""Fine-tune on any backend: typed data and tasks that outlive every provider.
+
+Importing this loads next to nothing; names are loaded when they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .api import (
+        attach,
+        backend,
+        baseline,
+        list_backends,
+        list_formats,
+        list_jobs,
+        load,
+        plan,
+        submit,
+        tune,
+    )
+    from .data.dataset import Dataset
+    from .errors import (
+        BackendError,
+        ConfigError,
+        DataError,
+        InputError,
+        JobCancelled,
+        JobError,
+        JobFailed,
+        TunekitError,
+        UnsupportedTask,
+    )
+    from .findings import Finding
+    from .job import Job
+    from .model import Model
+    from .planning import Plan
+    from .shapes import Failure, Span
+    from .tasks.classification import Classification, ClassificationRow, Label
+    from .tasks.extraction import Extracted, Extraction, ExtractionRow
+    from .tasks.preference import Choice, Preference, PreferenceRow
+    from .tasks.transformation import Transformation, TransformationRow
+
+_HOMES = {
+    "api": (
+        "attach",
+        "backend",
+        "baseline",
+        "list_backends",
+        "list_formats",
+        "list_jobs",
+        "load",
+        "plan",
+        "submit",
+        "tune",
+    ),
+    "data.dataset": ("Dataset",),
+    "errors": (
+        "BackendError",
+        "ConfigError",
+        "DataError",
+        "InputError",
+        "JobCancelled",
+        "JobError",
+        "JobFailed",
+        "TunekitError",
+        "UnsupportedTask",
+    ),
+    "findings": ("Finding",),
+    "job": ("Job",),
+    "model": ("Model",),
+    "planning": ("Plan",),
+    "shapes": ("Failure", "Span"),
+    "tasks.classification": ("Classification", "ClassificationRow", "Label"),
+    "tasks.extraction": ("Extracted", "Extraction", "ExtractionRow"),
+    "tasks.preference": ("Choice", "Preference", "PreferenceRow"),
+    "tasks.transformation": ("Transformation", "TransformationRow"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BackendError",
+    "Choice",
+    "Classification",
+    "ClassificationRow",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Extracted",
+    "Extraction",
+    "ExtractionRow",
+    "Failure",
+    "Finding",
+    "InputError",
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "Label",
+    "Model",
+    "Plan",
+    "Preference",
+    "PreferenceRow",
+    "Span",
+    "Transformation",
+    "TransformationRow",
+    "TunekitError",
+    "UnsupportedTask",
+    "__version__",
+    "attach",
+    "backend",
+    "baseline",
+    "list_backends",
+    "list_formats",
+    "list_jobs",
+    "load",
+    "plan",
+    "submit",
+    "tune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tunekit' has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,377 @@
+"""The public verbs, each a few lines over the floors below."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import __version__
+from .backends import registry
+from .backends.base import Backend, Trains, ZeroShot
+from .backends.choose import choose
+from .data.dataset import Dataset
+from .errors import (
+    BackendError,
+    DataError,
+    InputError,
+    ModelError,
+    UnsupportedTask,
+    did_you_mean,
+)
+from .findings import Finding
+from .formats.registry import codecs
+from .job import Job, all_jobs
+from .model import Model, open_model
+from .planning import BackendSpec, Plan, Setup
+from .shapes import Shape
+from .store import Runs
+from .tasks.base import Task
+
+if TYPE_CHECKING:
+    from .config import Config
+
+__all__ = [
+    "attach",
+    "backend",
+    "baseline",
+    "list_backends",
+    "list_formats",
+    "list_jobs",
+    "load",
+    "plan",
+    "submit",
+    "tune",
+]
+
+log = logging.getLogger("tunekit")
+
+
+def tune(
+    data: Dataset | Plan,
+    *,
+    backend: str | Backend | None = None,
+    model: str | None = None,
+    validation: Dataset | None = None,
+    method: str = "auto",
+    resume: bool = False,
+    **hyperparameters: Any,
+) -> Model:
+    """Tune a model on a data set and wait for it: :func:`submit` and :meth:`Job.wait`.
+
+    Args:
+        data: training rows, or a plan of them.
+        backend: a name from config, a kind of backend (``"local"``, ``"fake"``), or one made by
+            :func:`backend`. Without it, what ``TUNEKIT_BACKEND`` or ``tunekit.toml`` says, else
+            ``"local"``.
+        model: the base model; the backend's default without it.
+        validation: rows to judge by while training.
+        method: how to train, one of the backend's; ``"auto"`` takes what the backend prefers.
+        resume: go on with a failed or cancelled run of the same call.
+        hyperparameters: by portable names, such as ``epochs`` and ``seed``.
+
+    Raises:
+        DataError: rows that can't be trained on, all at once.
+        UnsupportedTask: the backend doesn't train this task, method or feature.
+        HyperparameterError: one that this backend has no equal for.
+        JobFailed, JobCancelled: it ended without a model.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> model = tunekit.tune(Dataset.from_rows(rows, Classification()), backend="fake")
+        >>> model.predict("yes 1").label
+        'yes'
+    """
+    return submit(
+        data,
+        backend=backend,
+        model=model,
+        validation=validation,
+        method=method,
+        resume=resume,
+        **hyperparameters,
+    ).wait()
+
+
+def submit(
+    data_or_plan: Dataset | Plan,
+    *,
+    backend: str | Backend | None = None,
+    model: str | None = None,
+    validation: Dataset | None = None,
+    method: str = "auto",
+    resume: bool = False,
+    **hyperparameters: Any,
+) -> Job:
+    """Start a job and return. It is on disk before anything is sent, and outlives this process.
+
+    The same call while such a run is unfinished joins it (``job.reattached``); a finished run is
+    never reused. Takes and raises what :func:`tune` does.
+    """
+    built = None
+    if isinstance(data_or_plan, Plan):
+        given = {"backend": backend, "model": model, "validation": validation, **hyperparameters}
+        if method != "auto" or any(value is not None for value in given.values()):
+            raise InputError("a plan has its backend, model and settings: submit it alone")
+        planned = data_or_plan
+    else:
+        built = _backend(backend)
+        planned = _plan(data_or_plan, built, model, validation, method, hyperparameters)
+    errors = [finding for finding in planned.findings if finding.severity == "error"]
+    if errors:
+        raise DataError(
+            f"{len(errors)} findings stand in the way of training (data.check() has all):", errors
+        )
+    home = _config().home
+    runs = Runs(home)
+    with runs.key_lock(planned.key):
+        run, joined = _unfinished(runs, planned.key, resume), True
+        if run is None:
+            run, joined = runs.create(planned, __version__), False
+        job = Job(run, home, built)
+        job.reattached = joined
+        if joined:
+            log.info("joined run %s, which is unfinished, instead of starting another", job.id)
+        return job.start()
+
+
+def plan(
+    data: Dataset,
+    *,
+    backend: str | Backend | None = None,
+    model: str | None = None,
+    validation: Dataset | None = None,
+    method: str = "auto",
+    **hyperparameters: Any,
+) -> Plan:
+    """What :func:`submit` would do, offline: route, rows, tokens, cost, findings.
+
+    Takes and raises what :func:`tune` does, but bad rows are findings of the plan here.
+    """
+    return _plan(data, _backend(backend), model, validation, method, hyperparameters)
+
+
+def attach(id: str) -> Job:
+    """The job of that id, in this or any other process, with its state looked up.
+
+    Raises:
+        JobNotFound: there is none under this home.
+    """
+    home = _config().home
+    job = Job(Runs(home).get(id.removeprefix("run:")), home)
+    try:
+        return job.refresh()
+    except BackendError as error:
+        if not error.retryable:
+            raise
+        log.warning("%s; the state of %s is as last seen", error, job.id)
+        return job
+
+
+def list_jobs() -> list[Job]:
+    """All jobs under this home, newest first, with their states as last seen."""
+    return all_jobs(_config().home)
+
+
+def backend(name: str, **options: Any) -> Backend:
+    """A backend by its name in config or its kind, with options that win over config's.
+
+    Raises:
+        ConfigError: an unknown name or option.
+        MissingExtra: what it needs isn't installed.
+    """
+    return _build(name, options)
+
+
+def list_backends() -> list[str]:
+    """The kinds of backends there are, installed by third parties included."""
+    return sorted(registry.list_backends())
+
+
+def list_formats() -> dict[str, tuple[str, ...]]:
+    """The formats there are, with the shapes each carries."""
+    return {one.name: tuple(sorted(map(str, one.shapes))) for one in codecs()}
+
+
+def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
+    """A model: from a folder, a name in config, ``run:ID`` or ``BACKEND:MODEL-ID``.
+
+    Args:
+        path_or_ref: a folder that :meth:`Model.save` wrote; an alias in config's ``models``;
+            ``"run:ID"`` for a finished job; ``"BACKEND:MODEL-ID"`` for a model at a provider.
+        task: what the model does, where the reference doesn't say.
+
+    Raises:
+        ModelError: there is no model there, or a damaged one.
+        JobFailed: the run has none.
+    """
+    config = _config()
+    path = Path(path_or_ref)
+    if path.is_dir():
+        return open_model(path, config.home, task)
+    ref = str(path_or_ref)
+    alias = config.models.get(ref)
+    if alias is not None:
+        target = Path(alias.ref)
+        return open_model(target, config.home, task) if target.is_dir() else load_ref(alias.ref, task)
+    return load_ref(ref, task)
+
+
+def load_ref(ref: str, task: Task | None) -> Model:
+    """The model of a reference that is no path and no alias."""
+    config = _config()
+    scheme, _, rest = ref.partition(":")
+    if scheme == "run" and rest:
+        return attach(rest).result()
+    if not rest or rest.startswith("//"):
+        known = did_you_mean(ref, config.models) if config.models else ""
+        raise ModelError(
+            f"{ref!r} is no folder, no model in config, no run:ID and no BACKEND:MODEL-ID. {known}"
+        )
+    if task is None:
+        raise ModelError(f"{ref!r} doesn't say what the model does: give task=")
+    built = _build(scheme, {})
+    return _served(built, rest, task)
+
+
+def baseline(data: Dataset, *, backend: str | Backend | None = None, shots: int = 0) -> Model:
+    """What a model answers that wasn't trained on these rows: the measure for one that was.
+
+    Args:
+        data: rows whose task (labels, descriptions) is what the model is given.
+        backend: as in :func:`tune`.
+        shots: examples shown to the model; 0 for none.
+
+    Returns:
+        A model of kind ``"zero-shot"``.
+
+    Raises:
+        UnsupportedTask: the backend has no such baseline for this task.
+    """
+    built = _backend(backend)
+    if shots != 0 or not isinstance(built, ZeroShot):
+        raise UnsupportedTask(
+            f"backend {built.name!r} has no baseline of {data.task.kind} with {shots} shots; "
+            "backend='local' has one of classification with 0"
+        )
+    base = _base(built, None)
+    shapes = [route.shape for route in built.routes(base) if route.shape in data.task.offers]
+    ref = built.zero_shot(data.task, base)
+    return Model(
+        task=data.task,
+        kind="zero-shot",
+        ref=ref,
+        prompt=data.task.prompt(),
+        shape=shapes[0],
+        base=base,
+        spec=_spec(built),
+        backend=built,
+        provenance={"model": base, "backend": built.name, "shots": shots, "tunekit": __version__},
+    )
+
+
+# --- inside -------------------------------------------------------------------------------------
+
+
+def _config() -> Config:
+    from .config import load_config
+
+    return load_config()
+
+
+def _backend(given: str | Backend | None) -> Backend:
+    if given is not None and not isinstance(given, str):
+        return given
+    return _build(given, {})
+
+
+def _build(name: str | None, options: dict[str, Any]) -> Backend:
+    config = _config()
+    spec = registry.resolve_backend(config, name)
+    spec = spec._replace(options={**spec.options, **options})
+    return registry.build_backend(spec, home=config.home)
+
+
+def _spec(built: Backend) -> BackendSpec:
+    return BackendSpec(built.name, built.type, dict(built.options))
+
+
+def _base(built: Backend, model: str | None) -> str:
+    return model or built.options.get("model") or _config().model or built.default_model
+
+
+def _plan(
+    data: Dataset,
+    built: Backend,
+    model: str | None,
+    validation: Dataset | None,
+    method: str,
+    hyperparameters: dict[str, Any],
+) -> Plan:
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"data is {type(data).__name__}, not a Dataset. Dataset.read and from_rows make one."
+        )
+    if not isinstance(built, Trains):
+        raise UnsupportedTask(f"backend {built.name!r} doesn't train")
+    task, base = data.task, _base(built, model)
+    route = choose(built, task, data.needs, base, method)
+    if validation is not None:
+        validation = validation.with_task(task)
+    setup = Setup(
+        data=data,
+        validation=validation,
+        task=task,
+        prompt=task.prompt(),
+        route=route,
+        model=base,
+        hyperparameters=built.hyperparameters(route, hyperparameters),
+        today=date.today(),
+    )
+    found: list[Finding] = list(data.check())
+    if validation is not None:
+        found.extend(validation.check().of_rows)
+    estimate = built.prepare(setup)
+    return Plan(
+        setup=setup,
+        backend=_spec(built),
+        estimate=estimate,
+        findings=(*found, *estimate.findings),
+    )
+
+
+def _unfinished(runs: Runs, key: str, resume: bool) -> Any:
+    """The newest run of this key that goes on, or that ``resume`` revives."""
+    for run in runs.with_key(key):
+        state = run.read().last.state
+        if not state.terminal:
+            return run
+        if resume and state.name in ("FAILED", "CANCELLED"):
+            run.start_over()
+            return run
+    return None
+
+
+def _served(built: Backend, model_id: str, task: Task) -> Model:
+    """A model at a provider, as it answers without a run of ours."""
+    from .backends.base import ModelRef
+
+    shapes = [route.shape for route in built.routes(model_id) if route.shape in task.offers]
+    shape = next((one for one in shapes if one is not Shape.PAIR), None)
+    if shape is None:
+        raise UnsupportedTask(f"backend {built.name!r} doesn't serve {task.kind}")
+    return Model(
+        task=task,
+        kind="tuned",
+        ref=ModelRef(built.name, model_id),
+        prompt=task.prompt(),
+        shape=shape,
+        base=model_id,
+        spec=_spec(built),
+        backend=built,
+        provenance={"model": model_id, "backend": built.name, "tunekit": __version__},
+    )
+

@@ -1,0 +1,215 @@
+"""What a backend is: small protocols, since the halves of one have different lives.
+
+Providers stop training and go on serving, some only ever served, some need a deployment between
+the two. So a backend is a :class:`Backend` (what it could train, and an offline estimate), and
+then whichever of :class:`Trains`, :class:`Predicts`, :class:`Keeps` and :class:`ZeroShot` it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from ..planning import Estimate, Route, Setup, Work
+from ..shapes import Input, Outcome
+from ..tasks.base import Task
+
+__all__ = [
+    "Backend",
+    "Event",
+    "Journal",
+    "Keeps",
+    "ModelRef",
+    "Predicts",
+    "Ref",
+    "State",
+    "Status",
+    "Step",
+    "Trained",
+    "Trains",
+    "ZeroShot",
+]
+
+#: The backend's own name for a job: an id at a provider, a folder on this machine.
+Ref: TypeAlias = str
+
+
+class State(StrEnum):
+    """Where a job stands. Order matters: states only move forward (see ``job.py``)."""
+
+    CREATED = "created"  # on disk here, nothing sent yet
+    VALIDATING = "validating"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"  # nobody works on it; attach and wait go on with it
+    UNKNOWN = "unknown"  # a provider state we don't know: kept raw, never terminal
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+
+class Status(NamedTuple):
+    """An answer to "how is it going": our state, the provider's own word, and why it failed."""
+
+    state: State
+    raw: str
+    error: str | None = None
+
+
+class Event(NamedTuple):
+    """Something that happened in a job.
+
+    ``at`` is ISO 8601 in UTC, ``kind`` one of ``state``, ``log``, ``metric``, ``progress``;
+    ``data`` has the numbers (``{"step": 3, "loss": 0.2}``; for progress ``done`` and ``total``).
+    """
+
+    at: str
+    kind: str
+    message: str
+    data: Mapping[str, Any] = {}
+
+
+class ModelRef(NamedTuple):
+    """Where a backend finds a model again: an id at a provider, or a folder on this machine."""
+
+    backend: str
+    id: str
+
+
+class Trained(NamedTuple):
+    """What came of a job: the model, its temperature where one was fitted, what was applied."""
+
+    ref: ModelRef
+    temperature: float | None = None
+    applied: Mapping[str, Any] = {}
+    metrics: Mapping[str, Any] = {}
+
+
+class Step(NamedTuple):
+    """A remote step that was taken: an upload, a create."""
+
+    at: str
+    name: str
+    facts: Mapping[str, Any]
+
+
+class Journal(Protocol):
+    """What a backend may know of the run it works for. Noting is durable before it returns."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def folder(self) -> Path:
+        """The run folder: ``data/train.jsonl`` and, where there is one, ``data/validation.jsonl``
+        hold the rendered bytes."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[Step]: ...
+    def note(self, name: str, **facts: Any) -> None: ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Something that could train or serve.
+
+    ``name`` is the name in config (``"azure"``), ``type`` the kind of backend (``"openai"``).
+    ``options`` is everything needed to build it again, secrets by the name of their variable only.
+    """
+
+    name: str
+    type: str
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+    @property
+    def default_model(self) -> str: ...
+
+    def routes(self, model: str) -> Sequence[Route]:
+        """How this base model can be trained, in order of preference."""
+        ...
+
+    def hyperparameters(self, route: Route, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Map portable names to what will be applied, or raise HyperparameterError."""
+        ...
+
+    def prepare(self, setup: Setup) -> Estimate:
+        """Offline: what this will take. The same setup always gives the same estimate."""
+        ...
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """A backend that trains. Synchronous; every call may be made by another process than the
+    last one."""
+
+    def submit(self, work: Work, journal: Journal) -> Ref:
+        """Start the job, going on from the steps in the journal. Called again on an interrupted
+        one, maybe in another process. Nothing that creates something is ever sent twice without
+        ``find`` in between. On ``resume`` the last attempt's ``result.json`` was moved aside."""
+        ...
+
+    def find(self, run_id: str) -> Ref | None:
+        """The job that carries this run id, if the backend has one."""
+        ...
+
+    def poll(self, ref: Ref) -> Status: ...
+
+    def events(self, ref: Ref) -> Iterator[Event]:
+        """All events so far, oldest first."""
+        ...
+
+    def cancel(self, ref: Ref) -> None: ...
+
+    def result(self, ref: Ref) -> Trained: ...
+
+    def clean(self, journal: Journal) -> None:
+        """Take back what a refused or failed job left at the provider."""
+        ...
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """A backend that answers. One method, asynchronous; ``Model`` runs it on one loop thread."""
+
+    async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
+        """One outcome per input, in order. A bad input is a Failure, never an exception."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A backend whose models are files that can be saved with the model."""
+
+    def save(self, ref: ModelRef, folder: Path) -> None:
+        """Write all that ``open`` needs into this (new, empty) folder."""
+        ...
+
+    def open(self, folder: Path) -> ModelRef: ...
+
+
+@runtime_checkable
+class ZeroShot(Protocol):
+    """A backend that answers without training, from the task's own words."""
+
+    def zero_shot(self, task: Task, model: str) -> ModelRef: ...
+
+
+def supported(backend: Backend, tasks: Iterable[Task], model: str) -> dict[tuple[str, str], str]:
+    """The support table of one backend: ``{(task name, method): shape}``, from its routes."""
+    return {
+        (task.kind, route.method): str(route.shape)
+        for task in tasks
+        for route in backend.routes(model)
+        if route.shape in task.offers
+    }

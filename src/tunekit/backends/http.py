@@ -1,0 +1,438 @@
+"""Our own HTTP, for backends that have no SDK.
+
+Every way a call can fail becomes one class of ``tunekit.errors``, through one table
+(:data:`STATUS_ERRORS` for answers, :data:`EXCEPTION_ERRORS` for the lack of one). Who may repeat a
+call is decided by the method that makes it: :meth:`HttpClient.get` and :meth:`HttpClient.repeat`
+try again where the error says so, :meth:`HttpClient.create` never does, since a create whose
+answer was lost may have been done all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any, NoReturn, TypeVar
+
+import httpx2
+import orjson
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from ..errors import (
+    AuthenticationFailed,
+    BackendError,
+    BackendTimeout,
+    ConfigError,
+    Conflict,
+    ConnectionFailed,
+    InvalidRequest,
+    MalformedAnswer,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerFailed,
+)
+
+__all__ = ["EXCEPTION_ERRORS", "STATUS_ERRORS", "AsyncSession", "HttpClient", "expect", "failure"]
+
+LONGEST_MESSAGE = 400
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+#: What an HTTP status means. Statuses that aren't listed: 4xx as 400, 5xx as 500.
+STATUS_ERRORS: Mapping[int, type[BackendError]] = {
+    400: InvalidRequest,
+    401: AuthenticationFailed,
+    403: PermissionDenied,
+    404: NotFound,
+    408: BackendTimeout,
+    409: Conflict,
+    410: NotFound,
+    422: InvalidRequest,
+    429: RateLimited,
+    500: ServerFailed,
+}
+
+#: What the lack of an answer means. The most specific class wins; ConfigError stands for an
+#: address that can't be one.
+EXCEPTION_ERRORS: Mapping[type[Exception], type[BackendError | ConfigError]] = {
+    httpx2.TimeoutException: BackendTimeout,
+    httpx2.NetworkError: ConnectionFailed,
+    httpx2.ProxyError: ConnectionFailed,
+    httpx2.RemoteProtocolError: ConnectionFailed,
+    httpx2.LocalProtocolError: InvalidRequest,
+    httpx2.UnsupportedProtocol: ConfigError,
+    httpx2.InvalidURL: ConfigError,
+    httpx2.DecodingError: MalformedAnswer,
+    httpx2.TooManyRedirects: MalformedAnswer,
+    httpx2.HTTPStatusError: MalformedAnswer,
+    httpx2.CookieConflict: MalformedAnswer,
+    httpx2.SSEError: MalformedAnswer,
+    httpx2.StreamError: MalformedAnswer,
+}
+RAISED_BY_HTTPX = (
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    httpx2.CookieConflict,
+    httpx2.StreamError,
+)
+
+ADVICE: Mapping[type[Exception], str] = {
+    BackendTimeout: "What was asked may have been done all the same; look before asking again.",
+    ConnectionFailed: "Check the network and the address, then try again.",
+    ConfigError: "Write the address as https://host/path.",
+    MalformedAnswer: "Check that the address is the one of the API.",
+    NotFound: "Check the id and the address.",
+    PermissionDenied: "Check what this key may do.",
+    RateLimited: "Try again later.",
+    ServerFailed: "Try again later.",
+}
+
+T = TypeVar("T")
+
+
+def expect(answer: object, name: str, kind: type[T], *, backend: str) -> T:
+    """A field of an answer, or MalformedAnswer where it is missing or of another type.
+
+    >>> expect({"id": "job-1"}, "id", str, backend="fake")
+    'job-1'
+    """
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, kind):
+        raise MalformedAnswer(
+            f"the answer has no {name!r} of type {kind.__name__}. {ADVICE[MalformedAnswer]}",
+            backend=backend,
+        )
+    return value
+
+
+def failure(raised: type[Exception]) -> type[BackendError | ConfigError]:
+    """The error that stands for an exception of httpx2: its nearest ancestor in the table."""
+    for ancestor in raised.__mro__:
+        if ancestor in EXCEPTION_ERRORS:
+            return EXCEPTION_ERRORS[ancestor]
+    return ConnectionFailed
+
+
+class _Wire:
+    """All that a call needs besides being sent: address, key, time-outs, retries, errors."""
+
+    def __init__(
+        self,
+        backend: str,
+        base_url: str,
+        *,
+        key_env: str | None = None,
+        transport: httpx2.MockTransport | None = None,
+        timeout: float = 60.0,
+        attempts: int = 4,
+        first_wait: float = 0.5,
+        longest_wait: float = 30.0,
+    ) -> None:
+        self.backend = backend
+        self.base_url = base_url.rstrip("/")
+        self.key_env = key_env
+        self.transport = transport
+        self.timeout = timeout
+        self.attempts = attempts
+        self.first_wait = first_wait
+        self.longest_wait = longest_wait
+        try:
+            url = httpx2.URL(base_url)
+        except (httpx2.InvalidURL, TypeError) as error:
+            raise ConfigError(f"{backend}: no usable address. {ADVICE[ConfigError]}") from error
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ConfigError(f"{backend}: {base_url!r} is no address. {ADVICE[ConfigError]}")
+        if url.userinfo:
+            # The address is stored with every job; a secret has no place in it.
+            raise ConfigError(
+                f"{backend}: the address holds a user name or password. Leave it out, put the key "
+                "into an environment variable and name that variable in the config."
+            )
+        # A proxy of the environment is for the world outside, never for this machine.
+        self.trust_env = url.host not in LOOPBACK
+        self.encrypted = url.scheme == "https" and transport is None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.backend!r}, {self.base_url!r})"
+
+    @cached_property
+    def _certificates(self) -> ssl.SSLContext | bool:
+        # Loading the certificates takes longer than a call; False where none is encrypted.
+        return httpx2.create_ssl_context() if self.encrypted else False
+
+    def _client_options(self) -> dict[str, Any]:
+        return {
+            "headers": self._headers(),
+            "timeout": httpx2.Timeout(self.timeout, connect=min(self.timeout, 10.0)),
+            "transport": self.transport,
+            "trust_env": self.trust_env,
+            "verify": self._certificates,
+            # A redirect would carry the key to another address.
+            "follow_redirects": False,
+        }
+
+    def _key(self) -> str | None:
+        """The key, read now and kept nowhere."""
+        return os.environ.get(self.key_env, "").strip() or None if self.key_env else None
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"accept": "application/json"}
+        key = self._key()
+        if key is None and self.key_env is not None:
+            raise AuthenticationFailed(
+                f"the environment variable {self.key_env} holds no key. Set it and try again.",
+                backend=self.backend,
+            )
+        if key is not None:
+            if not (key.isascii() and key.isprintable()):
+                raise AuthenticationFailed(
+                    f"the key in {self.key_env} has characters that no key has. Copy it again.",
+                    backend=self.backend,
+                )
+            headers["authorization"] = f"Bearer {key}"
+        return headers
+
+    def _body(
+        self, json: object, content: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
+        if content is not None:
+            return {"content": content, "headers": dict(headers)}
+        if json is None:
+            return {"headers": dict(headers)}
+        try:
+            encoded = orjson.dumps(json)
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(
+                f"what was to be sent is no JSON ({error}). Look for broken characters in the "
+                "data.",
+                backend=self.backend,
+            ) from error
+        return {"content": encoded, "headers": {"content-type": "application/json", **headers}}
+
+    def _clean(self, text: str) -> str:
+        """One short line without the key."""
+        key = self._key()
+        if key is not None:
+            text = text.replace(key, "***")
+        text = " ".join(text.split())
+        return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+    def _lost(self, method: str, path: str, raised: Exception) -> BackendError | ConfigError:
+        """The error for a call that got no answer, with its cause."""
+        error_type = failure(type(raised))
+        what = self._clean(f"{method} {path}: {str(raised) or type(raised).__name__}")
+        advice = ADVICE.get(error_type, "Check what was asked.")
+        error: BackendError | ConfigError
+        if issubclass(error_type, BackendError):
+            error = error_type(f"{what}. {advice}", backend=self.backend)
+        else:
+            error = error_type(f"{self.backend}: {what}. {advice}")
+        # The cause keeps the request, and the request the key.
+        request = getattr(raised, "_request", None)
+        if request is not None:
+            request.headers.pop("authorization", None)
+        key = self._key()
+        if key is None or key not in str(raised):
+            error.__cause__ = raised
+        return error
+
+    def _read(self, method: str, path: str, response: httpx2.Response) -> Any:
+        """The JSON of a good answer (None where it is empty), else the error it stands for."""
+        request_id = response.headers.get("x-request-id")
+        if request_id is not None:
+            request_id = self._clean(request_id)
+        if not response.is_success:
+            self._refuse(method, path, response, request_id)
+        if not response.content:
+            return None
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise MalformedAnswer(
+                f"{method} {path}: the answer is no JSON ({error}). {ADVICE[MalformedAnswer]}",
+                backend=self.backend,
+                status=response.status_code,
+                request_id=request_id,
+            ) from error
+
+    def _refuse(
+        self, method: str, path: str, response: httpx2.Response, request_id: str | None
+    ) -> NoReturn:
+        status = response.status_code
+        default: type[BackendError] = (
+            ServerFailed if status >= 500 else InvalidRequest if status >= 400 else MalformedAnswer
+        )
+        error_type = STATUS_ERRORS.get(status, default)
+        advice = ADVICE.get(error_type, "Check what was asked.")
+        if error_type is AuthenticationFailed:
+            advice = (
+                f"Check the key in {self.key_env}."
+                if self.key_env
+                else "Name the environment variable that holds the key in the config."
+            )
+        said = self._clean(_message(response)).rstrip(".")
+        raise error_type(
+            f"{method} {path}: {status} {said}. {advice}",
+            backend=self.backend,
+            status=status,
+            request_id=request_id,
+            retry_after=_retry_after(response.headers),
+        )
+
+    def _retries(self) -> dict[str, Any]:
+        growing = wait_exponential(multiplier=self.first_wait, max=self.longest_wait)
+        backoff = growing + wait_random(0, self.first_wait)
+
+        def may_try_again(error: BaseException) -> bool:
+            # Who says "in an hour" gets its hour from the caller, not from a blocked call.
+            return (
+                isinstance(error, BackendError)
+                and error.retryable
+                and (error.retry_after or 0.0) <= self.longest_wait
+            )
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome is not None else None
+            told = error.retry_after if isinstance(error, BackendError) else None
+            return max(backoff(state), told or 0.0)
+
+        return {
+            "retry": retry_if_exception(may_try_again),
+            "wait": wait,
+            "stop": stop_after_attempt(self.attempts),
+            "reraise": True,
+        }
+
+
+class HttpClient(_Wire):
+    """A JSON API at ``base_url``, called on behalf of the backend of that name.
+
+    ``key_env`` names the environment variable that holds the key; it is read at every call and
+    never kept. ``timeout`` (seconds) bounds every wait for the other side, ``attempts`` the number
+    of times a repeatable call is sent, with waits that grow from ``first_wait`` to at most
+    ``longest_wait`` seconds and follow ``Retry-After``. Safe to use from several threads.
+
+    >>> client = HttpClient("mine", "http://127.0.0.1:8000/v1", key_env="MY_KEY")
+    >>> client
+    HttpClient('mine', 'http://127.0.0.1:8000/v1')
+    """
+
+    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        """Read something; sent again where the error may pass. Raises BackendError."""
+        return self.repeat("GET", path, params=params)
+
+    def repeat(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+    ) -> Any:
+        """A call that does no harm when it is done twice (read, cancel, delete)."""
+        return Retrying(**self._retries())(self._send, method, path, params=params, json=json)
+
+    def create(
+        self,
+        path: str,
+        *,
+        json: object = None,
+        content: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """A POST that creates something. Sent once, whatever comes back."""
+        return self._send("POST", path, json=json, content=content, headers=headers)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        content: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        body = self._body(json, content, headers or {})
+        try:
+            # One client a call: job calls are seconds apart, and no socket is left open.
+            with httpx2.Client(**self._client_options()) as client:
+                response = client.request(method, self.base_url + path, params=params, **body)
+        except RAISED_BY_HTTPX as raised:
+            lost = self._lost(method, path, raised)
+        else:
+            return self._read(method, path, response)
+        # Outside the except block, so that no second reference to the cause hangs on the error.
+        raise lost
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """The asynchronous side, for predictions: one connection pool, on the running loop."""
+        async with httpx2.AsyncClient(**self._client_options()) as client:
+            yield AsyncSession(self, client)
+
+
+class AsyncSession:
+    """Repeatable calls over one pool of connections. See :meth:`HttpClient.session`."""
+
+    def __init__(self, wire: _Wire, client: httpx2.AsyncClient) -> None:
+        self._wire = wire
+        self._client = client
+
+    async def repeat(self, method: str, path: str, *, json: object = None) -> Any:
+        """As :meth:`HttpClient.repeat`."""
+        return await AsyncRetrying(**self._wire._retries())(self._send, method, path, json)
+
+    async def _send(self, method: str, path: str, json: object) -> Any:
+        body = self._wire._body(json, None, {})
+        try:
+            response = await self._client.request(method, self._wire.base_url + path, **body)
+        except RAISED_BY_HTTPX as raised:
+            lost = self._wire._lost(method, path, raised)
+        else:
+            return self._wire._read(method, path, response)
+        raise lost
+
+
+def _message(response: httpx2.Response) -> str:
+    """What the other side said went wrong, wherever it put it."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return response.text or response.reason_phrase
+    said = body
+    if isinstance(body, dict):
+        said = body.get("error", body.get("message", body.get("detail", body)))
+    if isinstance(said, dict):
+        said = said.get("message", said)
+    return said if isinstance(said, str) else orjson.dumps(said).decode()
+
+
+def _retry_after(headers: httpx2.Headers) -> float | None:
+    """Seconds to wait, from a number or a date; None where nothing usable was said."""
+    told = headers.get("retry-after")
+    if told is None:
+        return None
+    try:
+        return max(0.0, float(told))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,94 @@
+"""Rows into a format, and the bytes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..durable import write_file
+from ..errors import DataError, UnsupportedTask
+from ..findings import Finding
+from ..formats.base import Codec, Header
+from ..formats.registry import codec
+from ..shapes import Shape
+from ..tasks.base import Prompt, Row, Task
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+__all__ = ["records_in", "render", "row_record", "write_in"]
+
+ROWS = "jsonl"
+
+
+def render(data: Dataset, task: Task, shape: Shape, format: str, prompt: Prompt) -> Iterator[bytes]:
+    """The lines of a training file.
+
+    The same data, task and prompt give the same bytes on every day and machine.
+
+    Raises:
+        DataError: rows whose meaning forbids it; all at once, after the last good line.
+    """
+    dumps, option = orjson.dumps, orjson.OPT_APPEND_NEWLINE
+    for record in _encoded(data, task, shape, codec(format), prompt):
+        yield dumps(record, option=option)
+
+
+def records_in(data: Dataset, format: str) -> Iterator[dict[str, Any]]:
+    """The records of a data set in a format, as ``data.to`` gives them."""
+    if format == ROWS:
+        return map(row_record, data)
+    wire = codec(format)
+    return _encoded(data, data.task, _shape_for(data.task, wire), wire, data.task.prompt())
+
+
+def write_in(data: Dataset, format: str, path: Path) -> Path:
+    """Write a data set in a format, as a whole or not at all."""
+    option = orjson.OPT_APPEND_NEWLINE
+    write_file(path, (orjson.dumps(record, option=option) for record in records_in(data, format)))
+    return path
+
+
+def row_record(row: Row) -> dict[str, Any]:
+    """A row as a plain record: the task's fields that are set, then ``meta``."""
+    record = {
+        ("id" if name == "given_id" else name): value
+        for name, value in row.model_dump().items()
+        if name != "meta" and value is not None
+    }
+    if "spans" in record:  # as objects, which tell start from end for everyone who reads them
+        record["spans"] = [dict(zip(("start", "end", "label"), s)) for s in record["spans"]]
+    return {**dict(row.meta), **record}
+
+
+def _encoded(
+    data: Dataset, task: Task, shape: Shape, wire: Codec, prompt: Prompt
+) -> Iterator[dict[str, Any]]:
+    header = Header()
+    lower, encode = task.lower, wire.encode
+    refused: list[Finding] = []
+    for line, row in data.numbered():
+        try:
+            examples = lower(row, shape, prompt)
+        except ValueError as error:
+            where = data.place(line)
+            refused.append(Finding("not-lowered", "error", f"{error}.", source=where))
+            continue
+        for example in examples:
+            yield encode(example, header)
+    if refused:
+        raise DataError(f"{data.name}: rows that can't be written (see check()):", refused)
+
+
+def _shape_for(task: Task, wire: Codec) -> Shape:
+    for shape in task.offers:
+        if shape in wire.shapes:
+            return shape
+    offers = ", ".join(task.offers)
+    raise UnsupportedTask(
+        f"{wire.name} carries {', '.join(sorted(wire.shapes))}; {task.kind} offers {offers}. "
+        "See tunekit.list_formats() for others."
+    )

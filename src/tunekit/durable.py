@@ -1,0 +1,86 @@
+"""Files that are whole or not there.
+
+Everything tunekit writes goes through here: into a temporary neighbour first, flushed to the disk,
+then renamed. A full disk or a kill leaves the old file, or none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import StoreError
+
+__all__ = ["disk_errors", "new_folder", "write_file"]
+
+
+@contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn the operating system's refusals into StoreError, saying what was being done."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(
+            f"{what}: {reason}. Free space or check permissions, then try again."
+        ) from error
+
+
+def write_file(path: Path, chunks: bytes | Iterable[bytes]) -> None:
+    """Write a file as a whole.
+
+    Raises:
+        StoreError: the disk is full, or the folder isn't writable. Nothing is left behind.
+    """
+    if isinstance(chunks, bytes):
+        chunks = (chunks,)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with disk_errors(f"writing {path}"):
+        try:
+            with open(temporary, "wb") as stream:
+                stream.writelines(chunks)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary neighbour to fill; it gets the name ``path`` once the block ends well.
+
+    Raises:
+        StoreError: ``path`` exists already, or the disk refused. Nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with disk_errors(f"writing {path}"):
+        if path.exists():
+            raise StoreError(f"{path} exists already. Give another name, or remove it first.")
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            os.rename(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable where the platform can (Windows opens no folders)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

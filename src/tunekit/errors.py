@@ -1,0 +1,265 @@
+"""Every error that tunekit raises, in one tree.
+
+::
+
+    TunekitError
+    ├── ConfigError (ValueError)            a setting, a name in it, an environment variable
+    ├── DataError (ValueError)              rows that can't be read or trained on; .findings has them all
+    │   └── DataChanged                     a source is no longer what it was when it was read
+    ├── InputError (TypeError, ValueError)  an argument that can't be used
+    ├── UnsupportedTask (TypeError)         this backend, model or method doesn't do that
+    ├── HyperparameterError (ValueError)    unknown, out of range, or not this backend's
+    ├── MissingExtra (ImportError)          an optional dependency isn't installed
+    ├── WeightsError                        base weights unknown, unreachable or not what was pinned
+    ├── StoreError (OSError)                disk full, no permission, a broken run folder
+    ├── ModelError (ValueError)             a saved model that can't be loaded
+    ├── PredictionError                     some inputs had no answer; .failures says which
+    ├── JobError
+    │   ├── JobNotFound (LookupError)
+    │   ├── JobFailed
+    │   ├── JobCancelled
+    │   └── WaitTimeout (TimeoutError)      the job goes on
+    └── BackendError                        .backend .status .request_id .retryable
+        ├── InvalidRequest                  400, 422
+        ├── AuthenticationFailed            401
+        ├── PermissionDenied                403
+        ├── NotFound                        404
+        ├── Conflict                        409
+        ├── RateLimited                     429; .retry_after in seconds
+        ├── ServerFailed                    5xx
+        ├── ConnectionFailed                no answer, or one cut short
+        ├── BackendTimeout (TimeoutError)
+        └── MalformedAnswer                 an answer that isn't what the API promises
+
+A message names the row, field and backend it is about and ends with the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import ClassVar
+
+from .findings import Finding
+
+__all__ = [
+    "AuthenticationFailed",
+    "BackendError",
+    "BackendTimeout",
+    "ConfigError",
+    "Conflict",
+    "ConnectionFailed",
+    "DataChanged",
+    "DataError",
+    "HyperparameterError",
+    "InputError",
+    "InvalidRequest",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "JobNotFound",
+    "MalformedAnswer",
+    "MissingExtra",
+    "ModelError",
+    "NotFound",
+    "PermissionDenied",
+    "PredictionError",
+    "RateLimited",
+    "ServerFailed",
+    "StoreError",
+    "TunekitError",
+    "UnsupportedTask",
+    "WaitTimeout",
+    "WeightsError",
+]
+
+SHOWN_FINDINGS = 20
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A closing sentence for an unknown name: the nearest known one, or all of them."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known: {', '.join(map(repr, names))}." if names else "None is known."
+
+
+class TunekitError(Exception):
+    """The root of all errors raised by tunekit."""
+
+
+class ConfigError(TunekitError, ValueError):
+    """A setting that can't be used: unknown key, wrong type, unknown backend or model name."""
+
+
+class DataError(TunekitError, ValueError):
+    """Data that can't be read or trained on.
+
+    ``findings`` holds every bad row, not only the first; the message shows the first twenty.
+    """
+
+    def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
+        self.findings = tuple(findings)
+        shown = [f"  {finding}" for finding in self.findings[:SHOWN_FINDINGS]]
+        if len(self.findings) > SHOWN_FINDINGS:
+            shown.append(f"  … and {len(self.findings) - SHOWN_FINDINGS} more (all in .findings)")
+        super().__init__("\n".join([message, *shown]))
+
+
+class DataChanged(DataError):
+    """A source is no longer what it was when it was read."""
+
+
+class InputError(TunekitError, TypeError, ValueError):
+    """An argument that can't be used: wrong type, unknown field, contradiction."""
+
+
+class UnsupportedTask(TunekitError, TypeError):
+    """A task, method or feature that this backend or model doesn't carry."""
+
+
+class HyperparameterError(TunekitError, ValueError):
+    """A hyperparameter that is unknown, out of range, or that this backend has no equal for."""
+
+
+class MissingExtra(TunekitError, ImportError):
+    """An optional dependency isn't installed; ``extra`` is what brings it."""
+
+    def __init__(self, message: str, *, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{message} Install it with: pip install 'tunekit-sdk[{extra}]'")
+
+
+class WeightsError(TunekitError):
+    """Base weights that are unknown, can't be reached, or aren't what the catalogue pins."""
+
+
+class StoreError(TunekitError, OSError):
+    """The disk refused: full, no permission, or a run folder that isn't one."""
+
+    # OSError.__str__ prints errno and file name where it has them; ours is the whole message.
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class ModelError(TunekitError, ValueError):
+    """A saved model or reference that can't be loaded."""
+
+
+class PredictionError(TunekitError):
+    """Some inputs had no answer.
+
+    ``failures`` maps the position of each failed input to its failure; ``outcomes`` holds
+    everything, in order, so that no paid answer is lost.
+    """
+
+    def __init__(
+        self, message: str, failures: Mapping[int, object], outcomes: Iterable[object]
+    ) -> None:
+        self.failures = dict(failures)
+        self.outcomes = list(outcomes)
+        super().__init__(message)
+
+
+class JobError(TunekitError):
+    """Something about a job."""
+
+    def __init__(self, message: str, *, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(message)
+
+
+class JobNotFound(JobError, LookupError):
+    """No run of that id under this home."""
+
+
+class JobFailed(JobError):
+    """The job ended without a model."""
+
+
+class JobCancelled(JobError):
+    """The job was cancelled."""
+
+
+class WaitTimeout(JobError, TimeoutError):
+    """The time given to ``wait`` is over; the job goes on."""
+
+
+class BackendError(TunekitError):
+    """A backend said no, or said nothing.
+
+    ``backend`` is its name in config, ``status`` the HTTP status where there was one,
+    ``request_id`` what the provider's support asks for, ``retryable`` whether the same call may
+    succeed later.
+    """
+
+    retryable_by_default: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        backend: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.backend = backend
+        self.status = status
+        self.request_id = request_id
+        self.retryable = self.retryable_by_default if retryable is None else retryable
+        self.retry_after = retry_after
+        tail = f" (request {request_id})" if request_id else ""
+        super().__init__(f"{backend}: {message}{tail}")
+
+
+class InvalidRequest(BackendError):
+    """The backend refused the request as it stands (400, 422)."""
+
+
+class AuthenticationFailed(BackendError):
+    """No key, or one that isn't valid (401)."""
+
+
+class PermissionDenied(BackendError):
+    """The key is valid and may not do this (403)."""
+
+
+class NotFound(BackendError):
+    """The backend doesn't know this id (404)."""
+
+
+class Conflict(BackendError):
+    """The request doesn't fit the state of things at the backend (409)."""
+
+    retryable_by_default = True
+
+
+class RateLimited(BackendError):
+    """Too many requests (429); ``retry_after`` in seconds where the backend said it."""
+
+    retryable_by_default = True
+
+
+class ServerFailed(BackendError):
+    """The backend failed (5xx)."""
+
+    retryable_by_default = True
+
+
+class ConnectionFailed(BackendError):
+    """No connection, or one that was cut."""
+
+    retryable_by_default = True
+
+
+class BackendTimeout(BackendError, TimeoutError):
+    """No answer in time. What was asked may have been done all the same."""
+
+    retryable_by_default = True
+
+
+class MalformedAnswer(BackendError):
+    """An answer that isn't what the API promises."""

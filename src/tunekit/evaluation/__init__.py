@@ -1,0 +1,62 @@
+"""Evaluation: how good a model's answers are, how sure we can be of that, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from ..errors import UnsupportedTask
+from ..tasks.base import Row, Task
+from .classification import evaluate_classification
+
+__all__ = ["Report", "evaluate"]
+
+
+class Report(Protocol):
+    """What an evaluation found: prints well, in a terminal and in rich, and goes into JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, in plain Python values that JSON can hold."""
+        ...
+
+    def __str__(self) -> str: ...
+
+    def __rich__(self) -> Any: ...
+
+
+_BY_KIND: dict[str, Callable[..., Report]] = {"classification": evaluate_classification}
+
+
+def evaluate(
+    task: Task,
+    rows: Iterable[Row],
+    predictions: Sequence[object],
+    *,
+    model_kind: str | None = None,
+) -> Report:
+    """Compare predictions with what the rows say.
+
+    Args:
+        task: the task the model was trained for.
+        rows: the rows, in the order of the predictions; read once.
+        predictions: per row the task's prediction, or a Failure, which counts as wrong.
+        model_kind: ``"tuned"``, ``"prompted"``, ``"zero-shot"`` or ``"trivial"``, to be shown.
+
+    Raises:
+        UnsupportedTask: there is no evaluation of this kind of task.
+        DataError: there are no rows.
+        InputError: rows and predictions differ in number, or aren't this task's.
+
+    Example:
+        >>> from tunekit.tasks.classification import Classification, ClassificationRow, Label
+        >>> rows = [ClassificationRow(text=text, label="spam") for text in ("buy!", "win!")]
+        >>> report = evaluate(Classification(), rows, [Label("spam"), Label("ham")])
+        >>> report.to_dict()["accuracy"]["value"]
+        0.5
+    """
+    if task.kind not in _BY_KIND:
+        raise UnsupportedTask(
+            f"There is no evaluation for the task {task.kind!r}. There is one for: "
+            f"{', '.join(sorted(_BY_KIND))}. Compare model.predict(rows) with the rows yourself."
+        )
+    return _BY_KIND[task.kind](task, rows, predictions, model_kind=model_kind)

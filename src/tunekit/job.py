@@ -1,0 +1,297 @@
+"""A job: a run folder with a backend that works, or worked, on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_exponential_jitter
+
+from .backends.base import Backend, Event, ModelRef, State, Status, Trained, Trains
+from .backends.registry import build_backend
+from .errors import BackendError, JobCancelled, JobFailed, UnsupportedTask, WaitTimeout
+from .model import Model, stored_task
+from .planning import Work
+from .progress import progress
+from .store import Record, Run, Runs
+from .tasks.base import Prompt
+
+__all__ = ["Job"]
+
+#: How often in one wait an interrupted job is set going again before that counts as a failure.
+RESTARTS = 3
+#: Seconds between two looks: short first, for jobs of seconds, then longer.
+FIRST_LOOK, LAST_LOOK = 0.1, 15.0
+#: Seconds for which a backend that can't be reached is asked again before that is an error.
+PATIENCE = 600.0
+
+
+class Job:
+    """Work that outlives the process. Made by :func:`tunekit.submit` and :func:`tunekit.attach`.
+
+    Everything about it is in its run folder, so another process can go on with it at any time.
+    """
+
+    def __init__(self, run: Run, home: Path, backend: Backend | None = None) -> None:
+        self._run = run
+        self._home = home
+        self._record = run.read()
+        self._backend = backend or build_backend(self._record.spec, home=home)
+        #: Whether this call found an unfinished run of the same data and settings and joined it.
+        self.reattached = False
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._run.run_id
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self._run.folder
+
+    @property
+    def status(self) -> State:
+        """The state as last seen; :meth:`refresh` looks again."""
+        return self._record.last.state
+
+    @property
+    def record(self) -> Record:
+        """All that is known of the job."""
+        return self._record
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id}: {self.status} on {self._record.spec.name}>"
+
+    # --- life -----------------------------------------------------------------------------------
+
+    def refresh(self) -> Job:
+        """Ask the backend how it stands, and note it.
+
+        Raises:
+            BackendError: it couldn't be asked; the state stays as it was last seen.
+        """
+        self._record = self._run.read()
+        if self.status.terminal:
+            return self
+        ref = self._record.ref or self._find()
+        if ref is not None:
+            self._note(self._trains.poll(ref))
+        return self
+
+    def start(self) -> Job:
+        """Bring it to the backend if it isn't there, or set an interrupted one going again.
+
+        Callers hold the run's key lock, or are the only ones that know of the run.
+        """
+        self.refresh()
+        if self.status is State.INTERRUPTED or (
+            self._record.ref is None and not self.status.terminal
+        ):
+            try:
+                ref = self._trains.submit(self._work, self._run)
+            except BackendError as error:
+                if not error.retryable:
+                    self._note(Status(State.FAILED, "refused", str(error)))
+                    with suppress(BackendError):  # the refusal is what the caller has to see
+                        self._trains.clean(self._run)
+                raise
+            self._set_ref(ref)
+            self._note(self._trains.poll(ref))
+        return self
+
+    def cancel(self) -> Job:
+        """Stop it. What was already done stays in the run folder; ``resume=True`` goes on."""
+        self.refresh()
+        if self.status.terminal:
+            return self
+        if self._record.ref is None:
+            self._note(Status(State.CANCELLED, "never sent"))
+            return self
+        self._trains.cancel(self._record.ref)
+        self._note(Status(State.CANCELLING, "cancel asked for"))
+        return self.refresh()
+
+    def events(self) -> Iterator[Event]:
+        """What happened so far, oldest first: states as seen here, and the backend's events."""
+        self._record = self._run.read()
+        seen = [
+            Event(passed.at, "state", str(passed.state), {"raw": passed.raw})
+            for passed in self._record.states
+        ]
+        ref = self._record.ref
+        told = list(self._trains.events(ref)) if ref is not None else []
+        yield from sorted([*seen, *told], key=lambda event: event.at)
+
+    def wait(self, timeout: float | None = None) -> Model:
+        """Wait for the end, with a progress bar where there is a terminal.
+
+        An interrupted job (its process was killed, the machine went down) is set going again. An
+        interrupt of this call leaves the job running.
+
+        Args:
+            timeout: seconds, or ``None`` for as long as it takes.
+
+        Returns:
+            The model.
+
+        Raises:
+            WaitTimeout: the time is over; the job goes on.
+            JobFailed: it ended without a model.
+            JobCancelled: it was cancelled.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        restarts, pause = 0, FIRST_LOOK
+        with progress(self.id) as show:
+            while True:
+                self._looked(deadline)
+                if self.status.terminal:
+                    break
+                if self.status in (State.INTERRUPTED, State.CREATED):
+                    if restarts == RESTARTS:
+                        self._give_up(restarts)
+                    restarts += 1
+                    with Runs(self._home).key_lock(self._record.key):
+                        self.start()
+                    continue
+                show(self.status, self._progress())
+                left = pause if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    raise WaitTimeout(
+                        f"job {self.id} is {self.status} after {timeout:g} s and goes on. "
+                        f"tunekit.attach({self.id!r}).wait() waits again.",
+                        job_id=self.id,
+                    )
+                time.sleep(min(pause, left))
+                pause = min(pause * 1.2, LAST_LOOK)
+        return self.result()
+
+    def result(self) -> Model:
+        """The model of a job that has ended.
+
+        Raises:
+            JobFailed: it ended without a model, or hasn't ended.
+            JobCancelled: it was cancelled.
+        """
+        last = self._record.last
+        if last.state is State.CANCELLED:
+            raise JobCancelled(
+                f"job {self.id} was cancelled. The same call with resume=True goes on with it.",
+                job_id=self.id,
+            )
+        if last.state is not State.SUCCEEDED or self._record.ref is None:
+            why = last.error or f"it is {last.state}"
+            raise JobFailed(
+                f"job {self.id} on {self._record.spec.name!r} has no model: {why} "
+                f"The log is in {self.folder}; resume=True tries again.",
+                job_id=self.id,
+            )
+        trained = self._trained(self._record.ref)
+        record, work = self._record, self._work
+        return Model(
+            task=work.task,
+            kind="tuned",
+            ref=trained.ref,
+            prompt=work.prompt,
+            shape=work.route.shape,
+            base=work.model,
+            spec=record.spec,
+            backend=self._backend,
+            temperature=trained.temperature,
+            provenance={
+                "run": record.id,
+                "created": record.created,
+                "tunekit": record.tunekit,
+                "fingerprints": record.fingerprints,
+                "rows": record.rows,
+                "prompt": work.prompt.hash,
+                "backend": record.spec.name,
+                "model": work.model,
+                "method": work.route.method,
+                "hyperparameters": {**work.hyperparameters, **trained.applied},
+                "metrics": dict(trained.metrics),
+            },
+        )
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    @property
+    def _trains(self) -> Trains:
+        if not isinstance(self._backend, Trains):
+            raise UnsupportedTask(f"backend {self._record.spec.name!r} doesn't train")
+        return self._backend
+
+    @property
+    def _work(self) -> Work:
+        record = self._record
+        return Work(
+            task=stored_task(record.task),
+            prompt=Prompt.model_validate(record.prompt, strict=False),
+            route=record.way,
+            model=record.model,
+            hyperparameters=record.hyperparameters,
+        )
+
+    def _find(self) -> str | None:
+        """A job that was created while nobody lived to note it."""
+        ref = self._trains.find(self.id)
+        if ref is None or ref in self._record.past_refs:
+            return None
+        self._set_ref(ref)
+        return ref
+
+    def _set_ref(self, ref: str) -> None:
+        self._record = self._run.change(
+            lambda record: record
+            if record.ref == ref
+            else record.model_copy(update={"ref": ref})
+        )
+
+    def _note(self, status: Status) -> None:
+        self._record = self._run.change(lambda record: record.seen(status))
+
+    def _looked(self, deadline: float | None) -> None:
+        """Refresh, with patience for a backend that can't be reached for a while."""
+        left = max(0.0, deadline - time.monotonic()) if deadline is not None else PATIENCE
+        for attempt in Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, BackendError) and e.retryable),
+            wait=wait_exponential_jitter(multiplier=FIRST_LOOK, max=LAST_LOOK),
+            stop=stop_before_delay(min(left, PATIENCE)),
+            reraise=True,
+        ):
+            with attempt:
+                self.refresh()
+
+    def _give_up(self, restarts: int) -> None:
+        error = f"its process ended without a result, {restarts} times after a restart."
+        self._note(Status(State.FAILED, "kept dying", error))
+
+    def _progress(self) -> Event | None:
+        """The newest progress event, for the bar."""
+        latest = None
+        if self._record.ref is not None:
+            for event in self._trains.events(self._record.ref):
+                if event.kind == "progress":
+                    latest = event
+        return latest
+
+    def _trained(self, ref: str) -> Trained:
+        """The result; asked for once, then kept in the record."""
+        kept = self._record.trained
+        if kept is None:
+            trained = self._trains.result(ref)
+            kept = {**trained._asdict(), "ref": list(trained.ref)}
+            self._record = self._run.change(
+                lambda record: record.model_copy(update={"trained": kept})
+            )
+        return Trained(
+            ModelRef(*kept["ref"]), kept["temperature"], kept["applied"], kept["metrics"]
+        )
+
+
+def all_jobs(home: Path) -> list[Job]:
+    """Every job under a home, newest first, as last seen."""
+    return [Job(run, home) for run in Runs(home)]
+

@@ -1,0 +1,265 @@
+"""A model: a task, the prompt it was made with, and a backend that answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from . import loop
+from .backends.base import Backend, Keeps, ModelRef, Predicts
+from .backends.registry import build_backend, task_class
+from .data.dataset import Dataset
+from .durable import disk_errors, new_folder, write_file
+from .errors import InputError, ModelError, PredictionError, UnsupportedTask
+from .planning import BackendSpec
+from .shapes import Asked, Failure, Input, Outcome, Shape
+from .tasks.base import Prompt, Task
+
+if TYPE_CHECKING:
+    from .evaluation import Report
+
+__all__ = ["Kind", "Model"]
+
+Kind = Literal["tuned", "prompted", "zero-shot", "trivial"]
+SHOWN_FAILURES = 5
+
+
+def stored_task(kept: Mapping[str, Any]) -> Task:
+    """The task that a job or model keeps: its registered kind, and its fields."""
+    fields = {name: value for name, value in kept.items() if name != "kind"}
+    return task_class(kept["kind"])(**fields)
+
+
+class _Saved(BaseModel):
+    """``model.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = 1
+    kind: Kind
+    task: dict[str, Any]
+    prompt: Prompt
+    backend: tuple[str, str, dict[str, Any]]
+    model: str
+    shape: Shape
+    ref: str
+    temperature: float | None
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """Something that predicts. Made by :func:`tunekit.tune`, :func:`tunekit.load` and others.
+
+    ``kind`` says honestly what it is: ``"tuned"`` (weights were trained), ``"prompted"``,
+    ``"zero-shot"`` or ``"trivial"``. ``task`` is the task it was trained on, ``provenance`` what
+    it was made from. Safe to use from several threads.
+    """
+
+    task: Task
+    kind: Kind
+    ref: ModelRef
+    prompt: Prompt
+    shape: Shape
+    base: str
+    spec: BackendSpec
+    backend: Backend = field(repr=False)
+    temperature: float | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.kind} {self.task.kind} on {self.spec.name}: {self.ref.id}>"
+
+    # --- predicting -----------------------------------------------------------------------------
+
+    def predict(
+        self, x: Any, *, errors: Literal["raise", "return"] = "raise", **fields: Any
+    ) -> Any:
+        """Predict for one input, or for a list or Dataset of them.
+
+        Args:
+            x: what the task predicts for (a text; see the task), or a mapping with its fields, or
+                a list of these, or a Dataset.
+            errors: ``"raise"`` for a PredictionError that holds all outcomes, or ``"return"`` for
+                a :class:`~tunekit.Failure` in the place of each input that had no answer.
+            fields: further fields of a single input, such as ``options=`` and ``context=``.
+
+        Returns:
+            The prediction, or a list of them in order.
+
+        Raises:
+            InputError: an input that isn't one of this task.
+            PredictionError: inputs without an answer.
+            BackendError: the backend couldn't be asked at all.
+        """
+        asked, single = self._asked(x, fields)
+        return self._answered(loop.run(self._outcomes(asked)), single, errors)
+
+    async def apredict(
+        self, x: Any, *, errors: Literal["raise", "return"] = "raise", **fields: Any
+    ) -> Any:
+        """:meth:`predict` for callers with an event loop of their own."""
+        asked, single = self._asked(x, fields)
+        outcomes = await asyncio.wrap_future(loop.start(self._outcomes(asked)))
+        return self._answered(outcomes, single, errors)
+
+    def rendered(self, x: Any, **fields: Any) -> list[Input]:
+        """What the backend would be sent for these inputs, in the stored prompt."""
+        asked, _ = self._asked(x, fields)
+        return [self.task.input(one, self.shape, self.prompt) for one in asked]
+
+    def _asked(self, x: Any, fields: Mapping[str, Any]) -> tuple[list[Asked], bool]:
+        if isinstance(x, Dataset):
+            self._refuse_fields(fields)
+            return [self.task.asked(row) for row in x], False
+        if isinstance(x, str | Mapping) or not isinstance(x, Iterable):
+            return [self.task.ask(x, **fields)], True
+        self._refuse_fields(fields)
+        asked: list[Asked] = []
+        wrong: list[str] = []
+        for position, one in enumerate(x):
+            try:
+                asked.append(self.task.ask(one))
+            except InputError as error:
+                wrong.append(f"input {position}: {error}")
+        if wrong:
+            raise InputError("; ".join(wrong[:20]))
+        return asked, False
+
+    @staticmethod
+    def _refuse_fields(fields: Mapping[str, Any]) -> None:
+        if fields:
+            raise InputError(
+                f"{', '.join(fields)}: for several inputs give each as a mapping with its fields"
+            )
+
+    def _outcomes(self, asked: Sequence[Asked]) -> Coroutine[Any, Any, list[Any]]:
+        if not isinstance(self.backend, Predicts):
+            raise UnsupportedTask(f"backend {self.spec.name!r} serves no models; it only trains")
+        return self._ask_backend(self.backend, asked)
+
+    async def _ask_backend(self, backend: Predicts, asked: Sequence[Asked]) -> list[Any]:
+        inputs = [self.task.input(one, self.shape, self.prompt) for one in asked]
+        outcomes = await backend.predict(self.ref, inputs) if inputs else []
+        if len(outcomes) != len(inputs):
+            raise ModelError(f"{self.spec.name}: {len(outcomes)} answers to {len(inputs)} inputs")
+        return [self._read(*pair) for pair in zip(asked, outcomes, strict=True)]
+
+    def _read(self, asked: Asked, outcome: Outcome) -> Any:
+        if isinstance(outcome, Failure):
+            return outcome
+        if self.temperature is not None:
+            from .calibration import apply
+
+            outcome = apply(outcome, self.temperature)
+        return self.task.parse(asked, outcome, self.shape)
+
+    def _answered(self, outcomes: list[Any], single: bool, errors: str) -> Any:
+        if errors not in ("raise", "return"):
+            raise InputError(f"errors={errors!r}: it is 'raise' or 'return'")
+        failures = {at: one for at, one in enumerate(outcomes) if isinstance(one, Failure)}
+        if failures and errors == "raise":
+            shown = "; ".join(
+                f"input {at}: {one.detail} [{one.code}]"
+                for at, one in list(failures.items())[:SHOWN_FAILURES]
+            )
+            raise PredictionError(
+                f"{self.spec.name}: no answer to {len(failures)} of {len(outcomes)} inputs: "
+                f"{shown}. errors='return' gives them in place, .outcomes has the others.",
+                failures,
+                outcomes,
+            )
+        return outcomes[0] if single else outcomes
+
+    # --- judging and keeping --------------------------------------------------------------------
+
+    def evaluate(self, data: Dataset) -> Report:
+        """Predict for all rows of a data set and compare.
+
+        Returns:
+            A report: prints well, ``to_dict()`` for machines.
+
+        Raises:
+            UnsupportedTask: there are no metrics for this task.
+            DataError: the rows are of another task.
+        """
+        from .evaluation import evaluate
+
+        rows = list(data)
+        return evaluate(self.task, rows, self.predict(data, errors="return"))
+
+    def save(self, path: str | Path) -> Path:
+        """Save to a new folder: JSON and, where the backend's models are files, safetensors.
+
+        Raises:
+            StoreError: the folder exists, or the disk refused. Nothing is left behind.
+        """
+        path = Path(path)
+        saved = _Saved(
+            kind=self.kind,
+            task={"kind": self.task.kind, **self.task.model_dump(mode="json")},
+            prompt=self.prompt,
+            backend=(self.spec.name, self.spec.type, dict(self.spec.options)),
+            model=self.base,
+            shape=self.shape,
+            ref=self.ref.id,
+            temperature=self.temperature,
+            provenance=dict(self.provenance),
+        )
+        with new_folder(path) as folder:
+            if isinstance(self.backend, Keeps):
+                (folder / "artifact").mkdir()
+                self.backend.save(self.ref, folder / "artifact")
+            write_file(folder / "model.json", saved.model_dump_json(indent=1).encode())
+        return path
+
+    def export(self, kind: str, path: str | Path) -> Path:
+        """Write the model in another tool's format.
+
+        Raises:
+            UnsupportedTask: this model can't be written so.
+        """
+        raise UnsupportedTask(
+            f"a {self.task.kind} model of backend {self.spec.name!r} can't be exported as "
+            f"{kind!r} to {path}; save() writes it as safetensors and JSON"
+        )
+
+
+def open_model(folder: Path, home: Path, task: Task | None = None) -> Model:
+    """The model that :meth:`Model.save` wrote.
+
+    Raises:
+        ModelError: the folder holds none, or a damaged one.
+    """
+    path = folder / "model.json"
+    with disk_errors(f"reading {path}"):
+        if not path.is_file():
+            raise ModelError(f"{folder} holds no model: there is no model.json in it")
+        text = path.read_bytes()
+    try:
+        saved = _Saved.model_validate(orjson.loads(text), strict=False)
+    except (orjson.JSONDecodeError, ValidationError) as error:
+        raise ModelError(f"{path} is damaged or of another version of tunekit: {error}") from error
+    spec = BackendSpec(*saved.backend)
+    backend = build_backend(spec, home=home)
+    ref = ModelRef(spec.name, saved.ref)
+    if isinstance(backend, Keeps):
+        ref = backend.open(folder / "artifact")
+    return Model(
+        task=task or stored_task(saved.task),
+        kind=saved.kind,
+        ref=ref,
+        prompt=saved.prompt,
+        shape=saved.shape,
+        base=saved.model,
+        spec=spec,
+        backend=backend,
+        temperature=saved.temperature,
+        provenance=saved.provenance,
+    )

@@ -1,0 +1,1 @@
+"""The tasks: what a row means, independent of who trains on it."""

@@ -1,0 +1,306 @@
+"""What a task is: the meaning of a row, and its way into and out of every shape.
+
+A task knows no backend and no file format. It turns rows into Examples (:meth:`Task.lower`), what
+a caller asks into Inputs (:meth:`Task.input`), answers into typed predictions
+(:meth:`Task.parse`), and Examples read from somewhere back into rows (:meth:`Task.lift`).
+Training and prediction render an input through the same method with the same stored prompt, so
+they can't drift apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import chain
+from typing import Any, ClassVar, NamedTuple, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import InputError
+from ..findings import Finding
+from ..shapes import Asked, Example, Failure, Input, Passage, Shape, Target, Turn, Turns
+
+__all__ = [
+    "Cell",
+    "Misread",
+    "Prompt",
+    "Record",
+    "Row",
+    "Task",
+    "ask_passage",
+    "chat",
+    "unliftable",
+    "user_input",
+    "wrong_target",
+]
+
+#: A frozen value of a column that is no part of the task.
+Cell = str | int | float | bool | None | tuple[Any, ...]
+
+
+class Prompt(BaseModel):
+    """All the words that a model reads besides the row. Stored with job and model.
+
+    ``system`` is the system turn; ``shots`` are (user, assistant) examples that stand between it
+    and the input.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: str
+    shots: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """What stands before every input."""
+        system = (Turn("system", self.system),) if self.system else ()
+        shots = (
+            (Turn("user", user), Turn("assistant", assistant)) for user, assistant in self.shots
+        )
+        return (*system, *chain.from_iterable(shots))
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that change with any word of the prompt."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
+
+
+class Row(BaseModel):
+    """A row: a frozen value. Types are checked here, meaning by ``check``.
+
+    ``meta`` holds the columns that were not mapped, as (name, value) pairs. It is never part of a
+    prompt and never part of what makes two rows the same.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    given_id: str | None = Field(default=None, alias="id", repr=False)
+    meta: tuple[tuple[str, Any], ...] = Field(default=(), repr=False)
+
+    @property
+    def id(self) -> str:
+        """The id that was given, else one made from the row's content."""
+        if self.given_id is not None:
+            return self.given_id
+        return hashlib.blake2b(orjson.dumps(self.content), digest_size=8).hexdigest()
+
+    @property
+    @abstractmethod
+    def content(self) -> tuple[Any, ...]:
+        """The task's own fields: what a fingerprint is made of."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A column of ``meta``."""
+        for key, value in self.meta:
+            if key == name:
+                return value
+        return default
+
+
+class Record(NamedTuple):
+    """One record of a source, mapped to the task's field names, before it is a row.
+
+    ``line`` is where it begins: the line of a text file (from 1), the position in other sources.
+    ``at`` is where a source can be opened again to read on from this record.
+    """
+
+    line: int
+    at: int
+    fields: dict[str, Any]
+
+
+class Misread(NamedTuple):
+    """A record that can't become a row: which field, and why."""
+
+    line: int
+    field: str | None
+    message: str
+
+
+class Task(BaseModel, ABC):
+    """A kind of supervised problem. See the concrete tasks for rows and predictions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: The registered name: what a saved model or job is loaded by.
+    kind: ClassVar[str]
+    row_type: ClassVar[type[Row]]
+    #: Field names of a row, and those of them a record must have.
+    columns: ClassVar[tuple[str, ...]]
+    required: ClassVar[tuple[str, ...]]
+    #: Fields that hold text. A whole number is taken as its digits there; nothing else converts.
+    text_fields: ClassVar[frozenset[str]]
+    #: Options of ``Dataset.read`` that this task understands, with their defaults.
+    reader_options: ClassVar[Mapping[str, Any]] = {}
+
+    instruction: str | None = None
+
+    @property
+    @abstractmethod
+    def offers(self) -> tuple[Shape, ...]:
+        """The shapes this task can honestly be lowered to."""
+
+    @abstractmethod
+    def prompt(self) -> Prompt:
+        """Today's wording. A job stores what this said when it was made."""
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def assemble(
+        self, records: Iterable[Record | Misread], options: Mapping[str, Any]
+    ) -> Iterable[Record | Misread]:
+        """Bring records into the form of rows: one to one, unless a task groups or converts.
+
+        Misread records come through in their place.
+        """
+        return records
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            said = "; ".join(
+                f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}"
+                for one in error.errors()
+            )
+            raise InputError(f"{type(self).__name__}: {said}") from error
+
+    def resolve(self, seen: Mapping[str, int]) -> Self:
+        """The task with what the data told: ``seen`` counts the values of :meth:`label_values`."""
+        return self
+
+    def label_values(self, row: Any) -> tuple[str, ...]:
+        """The labels a row shows: its class, the types of its spans."""
+        return ()
+
+    def needs(self, row: Any) -> tuple[str, ...]:
+        """The features a route must carry for this row: context, overlap, ties, ranking."""
+        return ()
+
+    def findings(self, row: Any) -> Iterator[Finding]:
+        """What is wrong with the meaning of this row alone (place is filled in by the caller)."""
+        yield from ()
+
+    def set_findings(self, counts: Mapping[str, int]) -> Iterator[Finding]:
+        """What is wrong with a training set as a whole, given the count of each label value."""
+        yield from ()
+
+    # --- the narrow waist -----------------------------------------------------------------------
+
+    @abstractmethod
+    def ask(self, value: Any, **fields: Any) -> Asked:
+        """What a caller of ``predict`` gives, as one value. Raises InputError on anything else."""
+
+    @abstractmethod
+    def asked(self, row: Any) -> Asked:
+        """What a row asks."""
+
+    @abstractmethod
+    def input(self, asked: Asked, shape: Shape, prompt: Prompt) -> Input:
+        """Render what is asked for a shape: the same for training and prediction."""
+
+    @abstractmethod
+    def targets(self, row: Any, asked: Asked, shape: Shape) -> tuple[Target, ...]:
+        """The answer of a row in this shape (several where one row makes several pairs)."""
+
+    def lower(self, row: Any, shape: Shape, prompt: Prompt) -> tuple[Example, ...]:
+        """A row as training Examples. Raises ValueError where the row's meaning forbids it."""
+        asked = self.asked(row)
+        rendered = self.input(asked, shape, prompt)
+        targets = self.targets(row, asked, shape)
+        if len(targets) == 1:  # nearly always, and this is the hot path
+            return (Example(rendered, targets[0]),)
+        return tuple(Example(rendered, target) for target in targets)
+
+    @abstractmethod
+    def parse(self, asked: Asked, target: Target, shape: Shape) -> Any:
+        """A backend's answer as a prediction, or a Failure. Inverts :meth:`targets`."""
+
+    @abstractmethod
+    def lift(self, example: Example) -> Row | Finding:
+        """An Example read from a provider's file, as a row: inverts :meth:`lower`."""
+
+
+def chat(
+    asked_text: str,
+    context: str | None,
+    prompt: Prompt,
+    choices: tuple[str, ...] = (),
+    schema: str | None = None,
+) -> Turns:
+    """System turn, shots, context as a user turn of its own, then the bare input."""
+    asked = Turn("user", asked_text)
+    if context is None:
+        return Turns((*prompt.turns, asked), choices, schema)
+    return Turns((*prompt.turns, Turn("user", context), asked), choices, schema)
+
+
+def user_input(asked: Input) -> Passage | None:
+    """What an Input asks as a Passage: itself, or what the user turns hold (inverts :func:`chat`).
+
+    ``None`` where it is no Passage, and where the turns aren't an optional system turn, an optional
+    context and an input, as in a conversation of several rounds.
+    """
+    if not isinstance(asked, Turns):
+        return asked if isinstance(asked, Passage) else None
+    turns = asked
+    rest = turns.turns[1:] if turns.turns and turns.turns[0].role == "system" else turns.turns
+    if any(turn.role != "user" for turn in rest):
+        return None
+    match rest:
+        case (only,):
+            return Passage(only.text)
+        case (context, only):
+            return Passage(only.text, context.text)
+        case _:
+            return None
+
+
+def ask_passage(
+    kind: str,
+    value: Any,
+    fields: Mapping[str, Any],
+    *,
+    extra: tuple[str, ...],
+    text_name: str = "text",
+) -> Passage:
+    """A Passage from what ``predict`` was given: a text, or a mapping with the text and fields."""
+    if isinstance(value, Mapping):
+        fields = {**value, **fields}
+        value = fields.pop(text_name, None)
+    if not isinstance(value, str):
+        raise InputError(
+            f"{kind} takes a text or a mapping with {text_name!r}, not {type(value).__name__}"
+        )
+    refuse_unknown(kind, fields, extra)
+    context = fields.get("context")
+    if context is not None and not isinstance(context, str):
+        raise InputError(f"context is a text, not {type(context).__name__}")
+    return Passage(value, context)
+
+
+def refuse_unknown(kind: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Raise InputError on fields that this task doesn't take."""
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        takes = f"it takes {', '.join(known)}" if known else "it takes none"
+        raise InputError(f"{kind} doesn't take {', '.join(map(repr, unknown))}: {takes}")
+
+
+def wrong_target(kind: str, target: Target) -> Failure:
+    """The failure for an answer of a kind that a task can't read."""
+    return Failure("wrong-answer-kind", f"{kind} can't read {type(target).__name__} {target!r:.80}")
+
+
+def unliftable(kind: str, example: Example) -> Finding:
+    """The finding for an Example that isn't a row of this task."""
+    halves = " and ".join(type(half).__name__ for half in example)
+    return Finding(
+        "not-this-task",
+        "error",
+        f"this record ({halves}) is no row of {kind}.",
+        suggestion="It may hold a longer conversation, or belong to another task.",
+    )

@@ -1,0 +1,289 @@
+"""Extraction: a text gets labelled spans.
+
+Offsets count Python code points, end exclusive: the stored truth for every backend. Generative
+backends answer with quotes, see :mod:`tunekit.tasks.quotes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Self
+
+import orjson
+from pydantic import field_validator
+
+from ..findings import Finding
+from ..shapes import (
+    Asked,
+    Example,
+    Failure,
+    Input,
+    Marks,
+    Passage,
+    Said,
+    Shape,
+    Span,
+    Target,
+)
+from .base import (
+    Misread,
+    Prompt,
+    Record,
+    Row,
+    Task,
+    ask_passage,
+    chat,
+    unliftable,
+    user_input,
+    wrong_target,
+)
+from .offsets import spans_of
+from .quotes import Unplaced, place, quote
+
+__all__ = ["Extracted", "Extraction", "ExtractionRow"]
+
+NO_SPAN = frozenset({"-", "", "None"})
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """Predicted spans, with offsets into the very text that was asked about.
+
+    ``unplaced`` holds what a generative model answered that couldn't be placed: words that aren't
+    in the text, or a label outside the set.
+    """
+
+    spans: tuple[Span, ...]
+    unplaced: tuple[Unplaced, ...] = ()
+
+
+class ExtractionRow(Row):
+    """``text`` with labelled ``spans``; ``context`` is read along and never tagged."""
+
+    text: str
+    spans: tuple[Span, ...] = ()
+    context: str | None = None
+
+    @property
+    def content(self) -> tuple[Any, ...]:
+        return (self.text, tuple(map(tuple, self.spans)), self.context)
+
+
+class Extraction(Task):
+    """A text gets labelled spans.
+
+    Args:
+        labels: the closed set of span types, or ``None`` to take those that the data show.
+        instruction: what to do, for models that are instructed.
+
+    ``Dataset.read`` takes columns ``text`` and ``spans`` (a JSON list of ``[start, end, label]``
+    or of objects), or ``text``, ``label``, ``start`` and ``end``: one record per span, consecutive
+    records with equal ``id``, else equal text, forming one row. Its options here are ``offsets``
+    (``"codepoints"`` or ``"utf16"``) and ``ends`` (``"exclusive"`` or ``"inclusive"``).
+
+    Example:
+        >>> Extraction(["city"]).labels
+        ('city',)
+    """
+
+    kind: ClassVar[str] = "extraction"
+    row_type: ClassVar[type[Row]] = ExtractionRow
+    columns: ClassVar[tuple[str, ...]] = ("text", "spans", "context", "label", "start", "end")
+    required: ClassVar[tuple[str, ...]] = ("text",)
+    text_fields: ClassVar[frozenset[str]] = frozenset({"text", "context", "label"})
+    reader_options: ClassVar[Mapping[str, Any]] = {
+        "offsets": ("codepoints", "utf16"),
+        "ends": ("exclusive", "inclusive"),
+    }
+
+    labels: tuple[str, ...] | None = None
+
+    def __init__(self, labels: Any = None, instruction: str | None = None) -> None:
+        super().__init__(labels=labels, instruction=instruction)
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _labels(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError("labels is one text; give a list of texts")
+        return None if value is None else tuple(dict.fromkeys(value))
+
+    @property
+    def offers(self) -> tuple[Shape, ...]:
+        return (Shape.SPANNED, Shape.CHAT)
+
+    def prompt(self) -> Prompt:
+        lines = [self.instruction or "Extract the entities from the text."]
+        lines.append(
+            'Answer with a JSON list of {"type", "text"} objects in order of appearance, the text '
+            'copied exactly; add "nth" (counted from 1) where it stands in the text before and '
+            "an earlier or later place is meant. Answer [] where there is none."
+        )
+        if self.labels:
+            lines.append("Types: " + ", ".join(self.labels))
+        return Prompt(system="\n".join(lines))
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def assemble(
+        self, records: Iterable[Record | Misread], options: Mapping[str, Any]
+    ) -> Iterator[Record | Misread]:
+        first: Record | None = None
+        spans: list[Span] = []
+        for record in records:
+            if isinstance(record, Misread):
+                yield record
+                continue
+            read = self._spans(record, options)
+            if isinstance(read, Misread):
+                yield read
+                continue
+            fields = {k: v for k, v in record.fields.items() if k not in ("label", "start", "end")}
+            grouped = "start" in record.fields
+            if first is not None and not (grouped and _same_row(first.fields, fields)):
+                yield Record(first.line, first.at, {**first.fields, "spans": tuple(spans)})
+                first = None
+            if first is None:
+                first, spans = Record(record.line, record.at, fields), []
+            spans.extend(read)
+            if not grouped:
+                yield Record(first.line, first.at, {**first.fields, "spans": tuple(spans)})
+                first = None
+        if first is not None:
+            yield Record(first.line, first.at, {**first.fields, "spans": tuple(spans)})
+
+    def _spans(self, record: Record, options: Mapping[str, Any]) -> tuple[Span, ...] | Misread:
+        """The spans of one record, as exclusive code points."""
+        fields = record.fields
+        if "start" in fields or "end" in fields:
+            start, end = fields.get("start"), fields.get("end")
+            if _no_span(start) and _no_span(end):
+                return ()
+            raw: Any = [(start, end, fields.get("label"))]
+        else:
+            raw = fields.get("spans")
+        text = fields.get("text")
+        if not isinstance(text, str):
+            return Misread(record.line, "text", f"text is {type(text).__name__}, not a text.")
+        return spans_of(raw, text, record.line, **options)
+
+    def resolve(self, seen: Mapping[str, int]) -> Self:
+        if self.labels is not None:
+            return self
+        return self.model_copy(update={"labels": tuple(sorted(seen))})
+
+    def label_values(self, row: ExtractionRow) -> tuple[str, ...]:
+        return tuple(span.label for span in row.spans)
+
+    def needs(self, row: ExtractionRow) -> tuple[str, ...]:
+        found = ["context"] if row.context is not None else []
+        ordered = sorted(row.spans)
+        if any(after.start < before.end for before, after in zip(ordered, ordered[1:])):
+            found.append("overlap")
+        return tuple(found)
+
+    def findings(self, row: ExtractionRow) -> Iterator[Finding]:
+        if not row.text.strip():
+            yield Finding("empty-text", "error", "the text is empty.", field="text")
+        for span in row.spans:
+            if not 0 <= span.start < span.end <= len(row.text):
+                yield Finding(
+                    "span-out-of-range",
+                    "error",
+                    f"span {span.start}–{span.end} ({span.label!r}) is empty or outside the text "
+                    f"of {len(row.text)} characters.",
+                    field="spans",
+                    suggestion="Offsets count characters from 0, end exclusive; read with "
+                    "ends='inclusive' or offsets='utf16' where the file counts otherwise.",
+                )
+            if self.labels is not None and span.label not in self.labels:
+                yield Finding(
+                    "label-outside-set",
+                    "error",
+                    f"span type {span.label!r} is not in the task's label set.",
+                    field="spans",
+                    suggestion="Add it to Extraction(labels=[…]) or mend the row.",
+                )
+
+    def set_findings(self, counts: Mapping[str, int]) -> Iterator[Finding]:
+        if not counts:
+            yield Finding(
+                "no-spans",
+                "error",
+                "no row has a span: there is nothing to learn.",
+                field="spans",
+                suggestion="Check the columns that hold the spans.",
+            )
+
+    # --- the narrow waist -----------------------------------------------------------------------
+
+    def ask(self, value: Any, **fields: Any) -> Passage:
+        return ask_passage(self.kind, value, fields, extra=("context",))
+
+    def asked(self, row: ExtractionRow) -> Passage:
+        return Passage(row.text, row.context)
+
+    def input(self, asked: Asked, shape: Shape, prompt: Prompt) -> Input:
+        assert isinstance(asked, Passage)
+        if shape is Shape.SPANNED:
+            return asked
+        return chat(asked.text, asked.context, prompt, schema=_schema(self.labels))
+
+    def targets(self, row: ExtractionRow, asked: Asked, shape: Shape) -> tuple[Target, ...]:
+        spans = tuple(sorted(row.spans))
+        if shape is Shape.SPANNED:
+            return (Marks(spans),)
+        return (Said(quote(row.text, spans)),)
+
+    def parse(self, asked: Asked, target: Target, shape: Shape) -> Extracted | Failure:
+        assert isinstance(asked, Passage)
+        if isinstance(target, Marks):
+            return Extracted(target.spans)
+        if not isinstance(target, Said):
+            return wrong_target(self.kind, target)
+        placed = place(asked.text, target.text, self.labels)
+        return placed if isinstance(placed, Failure) else Extracted(*placed)
+
+    def lift(self, example: Example) -> ExtractionRow | Finding:
+        asked, target = user_input(example.input), example.target
+        if asked is None or not isinstance(target, Marks | Said):
+            return unliftable(self.kind, example)
+        read = self.parse(asked, target, Shape.CHAT)
+        if isinstance(read, Failure):
+            return Finding("unreadable-answer", "error", read.detail, field="spans")
+        if read.unplaced:
+            lost = read.unplaced[0]
+            return Finding(
+                "unplaced-quote",
+                "error",
+                f"{lost.text!r} ({lost.label}) can't be placed: {lost.reason}.",
+                field="spans",
+            )
+        return ExtractionRow(text=asked.text, spans=read.spans, context=asked.context)
+
+
+def _no_span(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and cell.strip() in NO_SPAN)
+
+
+def _same_row(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether two consecutive records stand for the same row."""
+    if "id" in before or "id" in after:
+        return before.get("id") == after.get("id") and before.get("text") == after.get("text")
+    return before.get("text") == after.get("text")
+
+
+@lru_cache(maxsize=64)
+def _schema(labels: tuple[str, ...] | None) -> str:
+    kind: dict[str, Any] = {"type": "string"}
+    if labels:
+        kind["enum"] = list(labels)
+    item = {
+        "type": "object",
+        "properties": {"type": kind, "text": {"type": "string"}, "nth": {"type": "integer"}},
+        "required": ["type", "text"],
+        "additionalProperties": False,
+    }
+    return orjson.dumps({"type": "array", "items": item}).decode()

@@ -1,0 +1,77 @@
+"""Spans as other tools write them, as exclusive code point offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ..shapes import Span
+from .base import Misread
+
+__all__ = ["spans_of"]
+
+
+def spans_of(
+    raw: Any,
+    text: str,
+    line: int,
+    *,
+    offsets: str = "codepoints",
+    ends: str = "exclusive",
+) -> tuple[Span, ...] | Misread:
+    """Spans from a JSON text, or from a list of triples or of mappings.
+
+    Only the way of counting is converted. Whether a span lies inside the text is for ``check``.
+    """
+    if isinstance(raw, str):
+        try:
+            raw = orjson.loads(raw) if raw.strip() else ()
+        except orjson.JSONDecodeError as error:
+            return Misread(line, "spans", f"spans is no JSON ({error}).")
+    if raw is None:
+        raw = ()
+    if not isinstance(raw, list | tuple):
+        return Misread(line, "spans", f"spans is {type(raw).__name__}, not a list.")
+    units = _utf16_starts(text) if offsets == "utf16" and not text.isascii() else None
+    spans: list[Span] = []
+    for item in raw:
+        if isinstance(item, Mapping):
+            item = (item.get("start"), item.get("end"), item.get("label"))
+        if not isinstance(item, list | tuple) or len(item) != 3:
+            return Misread(line, "spans", f"{item!r:.80} is no span: start, end and label.")
+        start, end, label = _whole(item[0]), _whole(item[1]), item[2]
+        if start is None or end is None:
+            return Misread(
+                line,
+                "start" if start is None else "end",
+                f"offsets {item[0]!r} and {item[1]!r} are no whole numbers.",
+            )
+        if not isinstance(label, str):
+            return Misread(line, "label", f"label is {type(label).__name__}, not a text.")
+        end += ends == "inclusive"
+        if units is not None:
+            start, end = units.get(start, start), units.get(end, end)
+        spans.append(Span(start, end, label))
+    return tuple(spans)
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        return int(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _utf16_starts(text: str) -> dict[int, int]:
+    """For each UTF-16 code unit offset at which a character begins, its code point offset."""
+    starts: dict[int, int] = {}
+    unit = 0
+    for point, character in enumerate(text):
+        starts[unit] = point
+        unit += 2 if ord(character) > 0xFFFF else 1
+    starts[unit] = len(text)
+    return starts

@@ -1,0 +1,273 @@
+"""The head: regularised softmax regression on vectors, solved to its optimum.
+
+Loss, over rows ``i`` with vectors ``x_i`` and classes ``y_i``::
+
+    mean_i -log softmax(x_i W + b)[y_i]  +  weight_decay / 2 * sum(W ** 2)
+
+It is convex, so L-BFGS finds the one optimum and nothing depends on chance but the choice of the
+rows that are held out, which a seed decides. It is scikit-learn's LogisticRegression with
+``C = 1 / (weight_decay * rows)``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from ..calibration import fit_temperature
+from ..errors import TunekitError
+
+__all__ = ["Fitted", "Head", "Split", "fit", "hold_out", "solve"]
+
+#: Values of ``C = 1 / (weight_decay * rows)`` that may be tried, from smooth to sharp. On unit
+#: vectors the best one hardly depends on the number of rows; it is mostly the usual or the next.
+PATH = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+#: Where the search begins, and what is taken where nothing can be held out.
+USUAL = 10.0
+#: Up to so many rows, all of them take their turn in being held out; above, one part of them is.
+OUT_OF_FOLD_UP_TO = 2_000
+FOLDS = 5
+HELD_OUT_MOST = 5_000
+STEPS = 500
+#: How far a weight may be from where the penalty wants it, which is what a gradient of so many
+#: times the weight decay means: for the result, and while values are compared.
+EXACT, ROUGH = 0.1, 1.0
+
+Report = Callable[[str, dict[str, Any]], None]
+
+
+class Head(NamedTuple):
+    """``vectors @ weight + bias`` are the logits: (dimensions, classes) and (classes,)."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def logits(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(rows, dimensions) to (rows, classes)."""
+        return vectors @ self.weight + self.bias
+
+
+class Split(NamedTuple):
+    """Places of rows: those that are fitted, and those that are held out from them."""
+
+    fitted: list[int]
+    held_out: list[int]
+
+
+class Fitted(NamedTuple):
+    """A head, how it was regularised, and what it did on rows that it hadn't seen.
+
+    ``temperature`` is ``None`` where no row could be held out.
+    """
+
+    head: Head
+    weight_decay: float
+    temperature: float | None
+    metrics: dict[str, float]
+
+
+def solve(
+    vectors: torch.Tensor,
+    truth: torch.Tensor,
+    classes: int,
+    *,
+    weight_decay: float,
+    start: Head | None = None,
+    tolerance: float = EXACT,
+) -> Head:
+    """The optimum of the loss above.
+
+    Args:
+        vectors: (rows, dimensions), float32.
+        truth: (rows,), the class of each row.
+        classes: how many there are.
+        weight_decay: above 0.
+        start: a head of the same shape from which to go on.
+        tolerance: the largest part of the gradient that counts as none, in weight decays.
+    """
+    # Around their mean the vectors are better conditioned. The bias isn't penalised, so that is
+    # the same problem with another bias.
+    mean = vectors.mean(0)
+    if start is None:
+        weight = torch.zeros(vectors.shape[1], classes)
+        bias = torch.zeros(classes)
+    else:
+        weight = start.weight.clone()
+        bias = start.bias + mean @ start.weight
+    weight.requires_grad_()
+    bias.requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=STEPS,
+        history_size=20,
+        tolerance_grad=tolerance * weight_decay,
+        tolerance_change=0.0,
+        line_search_fn="strong_wolfe",
+    )
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = cross_entropy(vectors @ weight + (bias - mean @ weight), truth)
+        value = value + weight_decay / 2 * weight.square().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[arg-type]
+    weight, bias = weight.detach(), bias.detach()
+    head = Head(weight, bias - mean @ weight)
+    if not all(bool(torch.isfinite(one).all()) for one in head):
+        raise TunekitError(
+            "the head didn't converge: its weights are not finite. Another weight_decay may help."
+        )
+    return head
+
+
+def hold_out(truth: Sequence[int], seed: int) -> list[Split]:
+    """Which rows to hold out: five parts in turn where rows are few, else one part of a fifth.
+
+    Every class keeps a row in each fitted part, so a class with one row is never held out.
+    """
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, one in enumerate(truth):
+        places[one].append(place)
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    part_of = [-1] * len(truth)
+    for one in sorted(places):
+        rows = places[one]
+        if len(rows) == 1:
+            continue
+        chance.shuffle(rows)
+        first = chance.randrange(FOLDS)
+        for position, place in enumerate(rows):
+            part_of[place] = (first + position) % FOLDS
+    parts = range(FOLDS if len(truth) <= OUT_OF_FOLD_UP_TO else 1)
+    splits = []
+    for part in parts:
+        held_out = [place for place, one in enumerate(part_of) if one == part]
+        if len(held_out) > HELD_OUT_MOST:
+            held_out = sorted(chance.sample(held_out, HELD_OUT_MOST))
+        if held_out:
+            out = set(held_out)
+            splits.append(Split([p for p in range(len(truth)) if p not in out], held_out))
+    return splits
+
+
+def fit(
+    vectors: torch.Tensor,
+    truth: Sequence[int],
+    classes: int,
+    *,
+    weight_decay: float | None,
+    seed: int,
+    validation: tuple[torch.Tensor, Sequence[int]] | None = None,
+    report: Report = lambda message, data: None,
+) -> Fitted:
+    """Choose the regularisation, fit the temperature, and solve for all rows.
+
+    Both are judged on rows that a head hasn't seen: those of ``validation``, else rows held out.
+    The regularisation is the one with the lowest log loss *after* its temperature, since the
+    temperature will be applied.
+
+    Args:
+        vectors: (rows, dimensions).
+        truth: the class of each row.
+        classes: how many there are.
+        weight_decay: given, it isn't chosen.
+        seed: decides which rows are held out.
+        validation: vectors and classes of rows that are for judging alone.
+        report: told each value that was tried, and how it did.
+    """
+    target = torch.tensor(truth)
+    rows = len(truth)
+    everything = Split(list(range(rows)), [])
+    splits = hold_out(truth, seed) if validation is None else [everything]
+    if not splits:
+        chosen = weight_decay or 1 / (USUAL * rows)
+        return Fitted(solve(vectors, target, classes, weight_decay=chosen), chosen, None, {})
+
+    def attempt(strength: float, start: _Attempt | None) -> _Attempt:
+        heads = []
+        for number, split in enumerate(splits):
+            decay = 1 / (strength * len(split.fitted))
+            before = start.heads[number] if start else None
+            part = (vectors[split.fitted], target[split.fitted])
+            heads.append(solve(*part, classes, weight_decay=decay, start=before, tolerance=ROUGH))
+        logits, judged = _unseen(vectors, target, splits, heads, validation)
+        done = _judge(strength, heads, logits, judged)
+        report(
+            f"C = {strength:g}: held-out accuracy {done.metrics['held_out_accuracy']:.3f}, "
+            f"log loss {done.loss:.4f}",
+            {"C": strength, **done.metrics},
+        )
+        return done
+
+    best = _search(attempt) if weight_decay is None else attempt(1 / (weight_decay * rows), None)
+    chosen = 1 / (best.strength * rows)
+    head = solve(vectors, target, classes, weight_decay=chosen, start=best.heads[0])
+    return Fitted(head, chosen, best.temperature, best.metrics)
+
+
+class _Attempt(NamedTuple):
+    """One value of C: the heads of its splits, and what they did on rows they hadn't seen."""
+
+    strength: float
+    heads: list[Head]
+    temperature: float
+    loss: float
+    metrics: dict[str, float]
+
+
+def _search(attempt: Callable[[float, _Attempt | None], _Attempt]) -> _Attempt:
+    """From the usual value upwards as long as the loss falls; if it doesn't, downwards."""
+    usual = best = attempt(USUAL, None)
+    middle = PATH.index(USUAL)
+    for direction in (PATH[middle + 1 :], PATH[middle - 1 :: -1]):
+        for strength in direction:
+            tried = attempt(strength, best)
+            if tried.loss >= best.loss:
+                break
+            best = tried
+        if best is not usual:
+            break
+    return best
+
+
+def _judge(
+    strength: float, heads: list[Head], logits: torch.Tensor, truth: torch.Tensor
+) -> _Attempt:
+    temperature = _temperature(logits, truth)
+    scaled = logits / temperature
+    loss = float(cross_entropy(scaled, truth))
+    metrics = {
+        "held_out_rows": len(truth),
+        "held_out_accuracy": float((scaled.argmax(1) == truth).float().mean()),
+        "held_out_log_loss": loss,
+    }
+    return _Attempt(strength, heads, temperature, loss, metrics)
+
+
+def _unseen(
+    vectors: torch.Tensor,
+    target: torch.Tensor,
+    splits: Sequence[Split],
+    heads: Sequence[Head],
+    validation: tuple[torch.Tensor, Sequence[int]] | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits for rows that the head in question hasn't seen, and their classes."""
+    if validation is not None:
+        return heads[0].logits(validation[0]), torch.tensor(validation[1])
+    logits = [
+        head.logits(vectors[split.held_out]) for split, head in zip(splits, heads, strict=True)
+    ]
+    return torch.cat(logits), torch.cat([target[split.held_out] for split in splits])
+
+
+def _temperature(logits: torch.Tensor, truth: torch.Tensor) -> float:
+    names = [str(number) for number in range(logits.shape[1])]
+    rows = [list(zip(names, row, strict=True)) for row in logits.softmax(1).tolist()]
+    return fit_temperature(rows, [names[one] for one in truth.tolist()])

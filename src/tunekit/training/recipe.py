@@ -1,0 +1,110 @@
+"""What is to be trained, as JSON: all that a worker is told. No torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ModelError
+from ..shapes import Shape
+
+__all__ = ["Base", "HeadSettings", "Precision", "Recipe", "estimate_memory", "estimate_seconds"]
+
+Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
+
+#: Torch, transformers and a small encoder, resident.
+PROCESS_BYTES = 900 << 20
+#: An ordinary core without bf16, with MiniLM; a core that is good at bf16 is three times as fast.
+TOKENS_A_SECOND = 4_000.0
+#: Import, load and solve.
+START_SECONDS = 15.0
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Base(_Values):
+    """Base weights: what each file has to be, and how tokens become a vector.
+
+    ``files`` has (relative name, SHA-256) pairs. ``max_length`` and ``limit`` count tokens: what
+    the model was made for, and what it can take.
+    """
+
+    name: str
+    files: tuple[tuple[str, str], ...]
+    pooling: Literal["mean", "cls"] = "mean"
+    max_length: int = Field(ge=1)
+    limit: int = Field(ge=1)
+
+
+class HeadSettings(_Values):
+    """What can be set about a head.
+
+    ``weight_decay`` is the factor of the squared weights in the loss (half of it, as optimizers
+    count): ``mean cross-entropy + weight_decay / 2 * sum(W ** 2)``. ``None`` chooses it on rows
+    that are held out. ``max_length`` counts tokens; ``None`` is what the base model was made for.
+    """
+
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    max_length: int | None = Field(default=None, ge=8)
+    weight_decay: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+class Recipe(_Values):
+    """One training, complete: the same recipe and data give the same model.
+
+    ``device`` is ``"auto"`` or a torch device; ``precision`` that of the training embeddings;
+    ``base_path`` is the folder of the base weights here, ``cache`` the folder in which embeddings
+    are kept, or ``None``.
+    """
+
+    version: Literal[1] = 1
+    method: Literal["head", "zero-shot"] = "head"
+    shape: Shape = Shape.LABELLED
+    base: Base
+    base_path: str
+    labels: tuple[str, ...]
+    settings: HeadSettings = HeadSettings()
+    device: str = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    precision: Precision = "auto"
+    cache: str | None = None
+
+    @property
+    def max_length(self) -> int:
+        """The tokens of a text that are read."""
+        return self.settings.max_length or self.base.max_length
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """Read a recipe.
+
+        Raises:
+            ModelError: there is none, or it can't be understood.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise ModelError(f"no {path}. This isn't a run folder of the local backend.") from error
+        except (OSError, ValidationError) as error:
+            raise ModelError(
+                f"{path} is no recipe that this version reads: {error}. "
+                "Train again, or use the version that wrote it."
+            ) from error
+
+
+def estimate_memory(rows: int, dimensions: int = 384, classes: int = 2) -> int:
+    """Bytes that the worker needs at its peak.
+
+    The embeddings are held twice (all of them, and the part that is fitted), and the solver keeps
+    the logits with their gradient.
+    """
+    return PROCESS_BYTES + rows * (2 * dimensions + 4 * classes) * 4
+
+
+def estimate_seconds(tokens: int) -> float:
+    """Seconds of one ordinary core, imports included."""
+    return START_SECONDS + tokens / TOKENS_A_SECOND

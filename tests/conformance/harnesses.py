@@ -1,0 +1,80 @@
+"""How the suite gets at the backends of this repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tunekit.backends.base import Backend, State
+from tunekit.testing.fake import FakeBackend
+from tunekit.testing.harness import BackendHarness, Provider, Step
+from tunekit.testing.server import Fault, ScriptedServer
+
+HERE = Path(__file__).parent
+ROUTES: Mapping[Step, str] = {
+    "upload": "POST /files",
+    "create": "POST /jobs",
+    "poll": "GET /jobs/",
+    "answer": "POST /answers",
+}
+
+
+class FakeHarness(BackendHarness):
+    """The fake backend with its provider inside the process."""
+
+    name = "fake"
+    support = HERE / "support.json"
+    golden = HERE.parent / "golden"
+    memorises = True
+    refused_text = "no text of a file holds this: \0"
+    patience = 20.0
+    backend: ClassVar[type[FakeBackend]] = FakeBackend
+
+    def make(self, home: Path, provider: Provider | None) -> Backend:
+        return self.backend(home=home)
+
+
+class ServedFakeHarness(FakeHarness):
+    """The fake backend with its provider behind a socket, failing on command."""
+
+    def make(self, home: Path, provider: Provider | None) -> Backend:
+        assert isinstance(provider, FakeProvider)
+        return self.backend(
+            home=home, endpoint=provider.server.url, key_env=self.key_env, timeout=0.25
+        )
+
+    def serve(self, home: Path) -> AbstractContextManager[Provider]:
+        return served(home)
+
+
+class FakeProvider(Provider):
+    """A ScriptedServer, in the words of the suite."""
+
+    key = "sk-conformance-0123456789"
+
+    def __init__(self, server: ScriptedServer) -> None:
+        self.server = server
+
+    def script(self, step: Step, *faults: Fault, always: bool = False) -> None:
+        self.server.script(ROUTES[step], *faults, always=always)
+
+    def clear(self) -> None:
+        self.server.clear()
+
+    def story(self, *states: State) -> None:
+        words: dict[Any, str] = {State.UNKNOWN: "reticulating"}
+        self.server.service.story = tuple(words.get(state, str(state)) for state in states)
+
+    def jobs(self) -> int:
+        return len(self.server.service.jobs())
+
+    def requests(self) -> int:
+        return len(self.server.requests)
+
+
+@contextmanager
+def served(home: Path) -> Iterator[Provider]:
+    with ScriptedServer(home.parent / f"{home.name}-provider", key=FakeProvider.key) as server:
+        yield FakeProvider(server)

@@ -1,0 +1,164 @@
+"""What every test stands on: a home of its own, no network, and visible skips.
+
+``TUNEKIT_REQUIRE=shared,torch,minilm`` (any of them, with commas) turns a skip for lack of that
+thing into a failure, so that a gate can't turn green by skipping.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Outlives a test run, so that the base weights are fetched once. Ignored by git.
+WEIGHTS_HOME = ROOT / ".cache" / "tunekit"
+REQUIRED = frozenset(filter(None, os.environ.get("TUNEKIT_REQUIRE", "").split(",")))
+
+
+def _missing(what: str, why: str) -> None:
+    if what in REQUIRED:
+        pytest.fail(f"{what} is required here (TUNEKIT_REQUIRE): {why}", pytrace=False)
+    pytest.skip(why)
+
+
+# --- options and markers --------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--slice",
+        metavar="K/N",
+        help="run only every Nth of the selected tests, beginning with the Kth (from 0)",
+    )
+
+
+@pytest.hookimpl(trylast=True)  # after -m has made its selection
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--slice")
+    if wanted is None:
+        return
+    position, _, count = wanted.partition("/")
+    in_order = sorted(items, key=lambda item: item.nodeid)
+    chosen = set(in_order[int(position) % int(count) :: int(count)])
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, check in (("torch", _torch_gap), ("shared", _shared_gap), ("gpu", _gpu_gap)):
+        if item.get_closest_marker(marker) is not None and (gap := check()):
+            _missing(marker, gap)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    """Fail a test that skips by its own means although what it needs is required."""
+    report = yield
+    needs = {mark.name for mark in item.iter_markers()} | set(getattr(item, "fixturenames", ()))
+    if report.skipped and not hasattr(report, "wasxfail") and needs & REQUIRED:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, although {sorted(needs & REQUIRED)} is required here"
+    return report
+
+
+def _torch_gap() -> str | None:
+    gaps = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    return f"{' and '.join(gaps)} not installed (extra: local)" if gaps else None
+
+
+def _shared_gap() -> str | None:
+    return None if (ROOT.parent / "shared").is_dir() else "no ../shared beside this checkout"
+
+
+def _gpu_gap() -> str | None:
+    if gap := _torch_gap():
+        return gap
+    import torch
+
+    return None if torch.cuda.is_available() else "no CUDA device"
+
+
+# --- isolation ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty TUNEKIT_HOME and working folder, and no TUNEKIT_* setting of the caller's.
+
+    Both lie outside ``tmp_path``, so that a test may count the files there.
+    """
+    for name in [name for name in os.environ if name.startswith("TUNEKIT_")]:
+        monkeypatch.delenv(name)
+    place = tmp_path_factory.mktemp("isolated")
+    (place / "cwd").mkdir()
+    (place / "home").mkdir()
+    monkeypatch.chdir(place / "cwd")
+    monkeypatch.setenv("TUNEKIT_HOME", str(place / "home"))
+    return place / "home"
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only loopback answers. ``pytest.fail`` can't be swallowed by an ``except Exception``."""
+
+    def guarded(connect: Any) -> Any:
+        def guard(self: socket.socket, address: Any) -> Any:
+            if isinstance(address, tuple) and not _is_loopback(str(address[0])):
+                self.close()
+                pytest.fail(f"a test tried to reach {address[0]}: tests have no network")
+            return connect(self, address)
+
+        return guard
+
+    monkeypatch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # for pip in a child process
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host in ("localhost", "")
+
+
+# --- what not every machine has -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of corpora beside the checkout."""
+    if gap := _shared_gap():
+        _missing("shared", gap)
+    return ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder with the weights of ``minilm``, from the cache or fetched once."""
+    if gap := _torch_gap():
+        _missing("minilm", gap)
+    from tunekit.errors import TunekitError
+    from tunekit.weights import locate
+
+    try:
+        return Path(locate("minilm", home=WEIGHTS_HOME).path)
+    except TunekitError as error:
+        _missing("minilm", str(error))
+        raise  # unreachable, and says so to a type checker
+
+
+@pytest.fixture
+def minilm_home(minilm: Path, home: Path) -> Path:
+    """This test's TUNEKIT_HOME, in which the name ``minilm`` needs no network."""
+    if minilm.is_relative_to(WEIGHTS_HOME):
+        place = home / minilm.relative_to(WEIGHTS_HOME)
+        place.parent.mkdir(parents=True)
+        place.symlink_to(minilm, target_is_directory=True)
+    return home
