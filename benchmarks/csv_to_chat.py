@@ -64,7 +64,7 @@ def write_rows(path: Path, count: int) -> None:
         out = csv.writer(file)
         out.writerow(["Text", "Label"])
         for number in range(count):
-            words = source.choices(WORDS, k=source.randint(5, 40))
+            words = source.choices(WORDS, k=source.randint(4, 20))  # as long as banking77's
             if number % 50 == 0:
                 words.insert(2, '\n"quoted"')
             out.writerow([f"{' '.join(words)} {number}", source.choice(LABELS)])

@@ -38,8 +38,7 @@ def side_by_side(models: dict[str, Model]) -> Table:
                 for one, wanted in answers
             ]
         )
-    title = "The same messages, before and after tuning"
-    table = Table("message", *models, title=title, width=100, show_lines=True)
+    table = Table("message", *models, title="Before and after tuning", width=100, show_lines=True)
     for row in zip(SHOWN, *columns, strict=True):
         table.add_row(*row)
     return table
@@ -60,11 +59,10 @@ def main() -> None:
 
     console = Console()
     console.print(side_by_side(models))
-
-    english = test.filter(lambda row: row.get("Language") == "en")
-    german = test.filter(lambda row: row.get("Language") == "de")
-    parts = {"all": test, "English": english, "German": german}
-    table = Table("accuracy on held-out messages", title="Before and after tuning", width=100)
+    parts = {"all": test}
+    parts["English"] = test.filter(lambda row: row.get("Language") == "en")
+    parts["German"] = test.filter(lambda row: row.get("Language") == "de")
+    table = Table("accuracy", title="Before and after tuning, on held-out messages", width=100)
     for name, part in parts.items():
         table.add_column(f"{name} ({len(part)})", justify="right")
     for name, model in models.items():

@@ -1,6 +1,6 @@
 """Lets mkdocstrings read our docstrings: the few marks that aren't Markdown become Markdown.
 
-- ``:func:`tune``` becomes `` `tune` ``;
+- ``:meth:`Job.wait``` becomes `` `Job.wait` ``, and with a tilde its last part alone;
 - a paragraph that ends in ``::`` ends in ``:``, and a line of ``::`` alone goes;
 - an ``Example:`` becomes a section;
 - an example that stands without a heading becomes a block of code.
@@ -14,7 +14,8 @@ from typing import Any
 import griffe
 
 CHANGES = (
-    (re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?([^`]+)`"), r"`\1`"),
+    (re.compile(r":[a-z]+:`~[\w.]*?(\w+)`"), r"`\1`"),
+    (re.compile(r":[a-z]+:`([^`~]+)`"), r"`\1`"),
     (re.compile(r"(?m)^::\n"), ""),
     (re.compile(r"(?m)(?<=\S)::$"), ":"),
     (re.compile(r"(?m)^Example:$"), "Examples:"),

@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every gate, and no deadline: a busy machine isn't a fault.
+settings.register_profile("tunekit", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("tunekit")
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Outlives a test run, so that the base weights are fetched once. Ignored by git.

@@ -216,7 +216,9 @@ def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
     alias = config.models.get(ref)
     if alias is not None:
         target = Path(alias.ref)
-        return open_model(target, config.home, task) if target.is_dir() else load_ref(alias.ref, task)
+        return (
+            open_model(target, config.home, task) if target.is_dir() else load_ref(alias.ref, task)
+        )
     return load_ref(ref, task)
 
 
@@ -374,4 +376,3 @@ def _served(built: Backend, model_id: str, task: Task) -> Model:
         backend=built,
         provenance={"model": model_id, "backend": built.name, "tunekit": __version__},
     )
-

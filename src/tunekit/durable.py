@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .errors import StoreError
 
-__all__ = ["disk_errors", "new_folder", "write_file"]
+__all__ = ["disk_errors", "new_folder", "sweep", "write_file"]
 
 
 @contextmanager
@@ -74,6 +74,16 @@ def new_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         _sync_folder(path.parent)
+
+
+def sweep(folder: Path, pattern: str) -> None:
+    """Remove temporaries that a killed process left. Callers hold the lock of what they belong to,
+    so nobody alive is writing them."""
+    for left in folder.glob(pattern):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

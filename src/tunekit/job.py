@@ -244,9 +244,7 @@ class Job:
 
     def _set_ref(self, ref: str) -> None:
         self._record = self._run.change(
-            lambda record: record
-            if record.ref == ref
-            else record.model_copy(update={"ref": ref})
+            lambda record: record if record.ref == ref else record.model_copy(update={"ref": ref})
         )
 
     def _note(self, status: Status) -> None:
@@ -294,4 +292,3 @@ class Job:
 def all_jobs(home: Path) -> list[Job]:
     """Every job under a home, newest first, as last seen."""
     return [Job(run, home) for run in Runs(home)]
-

@@ -192,7 +192,8 @@ class Model:
         from .evaluation import evaluate
 
         rows = list(data)
-        return evaluate(self.task, rows, self.predict(data, errors="return"))
+        answers = self.predict(data, errors="return")
+        return evaluate(self.task, rows, answers, model_kind=self.kind)
 
     def save(self, path: str | Path) -> Path:
         """Save to a new folder: JSON and, where the backend's models are files, safetensors.

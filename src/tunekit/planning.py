@@ -132,4 +132,7 @@ class Plan:
         parts = [("train.jsonl", setup.data), ("validation.jsonl", setup.validation)]
         for name, data in parts:
             if data is not None:
-                yield name, render(data, setup.task, setup.route.shape, setup.route.format, setup.prompt)
+                yield (
+                    name,
+                    render(data, setup.task, setup.route.shape, setup.route.format, setup.prompt),
+                )

@@ -24,7 +24,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .backends.base import State, Status, Step
-from .durable import disk_errors, new_folder, write_file
+from .durable import disk_errors, new_folder, sweep, write_file
 from .errors import JobNotFound, StoreError
 from .planning import BackendSpec, Plan, Route
 from .shapes import Shape
@@ -165,6 +165,7 @@ class Run:
     def change(self, change: Callable[[Record], Record]) -> Record:
         """Read, change and write the record, with other clients kept out meanwhile."""
         with locked(self.folder / "job.lock"):
+            sweep(self.folder, ".job.json.*.tmp")
             before = self.read()
             after = change(before)
             if after is not before:
@@ -189,7 +190,9 @@ class Run:
                 result.replace(self.folder / f"result.{self.read().attempt}.json")
 
         def again(record: Record) -> Record:
-            passed = Passed(at=now(), state=State.CREATED, raw="resumed", attempt=record.attempt + 1)
+            passed = Passed(
+                at=now(), state=State.CREATED, raw="resumed", attempt=record.attempt + 1
+            )
             return record.model_copy(
                 update={
                     "attempt": record.attempt + 1,
@@ -240,12 +243,13 @@ class Runs:
             yield
 
     def create(self, plan: Plan, version: str) -> Run:
-        """Write the run: rendered data and record, as a whole.
+        """Write the run: rendered data and record, as a whole. Callers hold the key's lock.
 
         Raises:
             StoreError: the disk refused.
             DataError: the data changed, or rows can't be rendered. Nothing is left behind.
         """
+        sweep(self.folder, f".*-{plan.key[:8]}-*.tmp")
         moment = datetime.now(UTC)
         run_id = f"{moment:%Y%m%d-%H%M%S}-{plan.key[:8]}-{secrets.token_hex(2)}"
         with new_folder(self.folder / run_id) as folder:
@@ -301,4 +305,3 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-

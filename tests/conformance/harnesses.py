@@ -42,7 +42,7 @@ class ServedFakeHarness(FakeHarness):
     def make(self, home: Path, provider: Provider | None) -> Backend:
         assert isinstance(provider, FakeProvider)
         return self.backend(
-            home=home, endpoint=provider.server.url, key_env=self.key_env, timeout=0.25
+            home=home, endpoint=provider.server.url, key_env=self.key_env, timeout=1.0, attempts=2
         )
 
     def serve(self, home: Path) -> AbstractContextManager[Provider]:

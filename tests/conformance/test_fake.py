@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from harnesses import FakeHarness, ServedFakeHarness
-
 from tunekit.testing.conformance import ConformanceSuite
+
+from .harnesses import FakeHarness, ServedFakeHarness
 
 
 class TestFake(ConformanceSuite):

@@ -58,8 +58,8 @@ def test_what_is_required_must_not_skip(tmp_path: Path) -> None:
 
 def test_slices_together_are_the_whole(tmp_path: Path) -> None:
     ran = []
-    for position in range(4):
-        said = run(tmp_path, MANY, f"--slice={position}/4")
+    for position in range(2):
+        said = run(tmp_path, MANY, f"--slice={position}/2")
         ran += [line.split()[1] for line in said.splitlines() if line.startswith("PASSED ")]
 
     assert len(ran) == len(set(ran)) == 23

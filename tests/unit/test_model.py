@@ -191,7 +191,9 @@ def test_every_task_through_the_same_lines() -> None:
     choose = tunekit.tune(Dataset.from_rows([row], Preference()), backend="fake")
     picked = choose.predict("Best?", options=["bad", "good", "so so"])
     assert (picked.index, picked.option) == (1, "good")
-    assert choose.predict([{"question": "Best?", "options": ["good", "bad", "so so"]}])[0].index == 0
+    assert (
+        choose.predict([{"question": "Best?", "options": ["good", "bad", "so so"]}])[0].index == 0
+    )
 
     answer = tunekit.tune(Dataset.from_rows([row], Preference("answer")), backend="fake")
     assert answer.predict("Best?") == "good"

@@ -112,7 +112,9 @@ class Dataset:
     ) -> Dataset:
         """A data set from a pandas frame. The rows are copied; missing values become ``None``."""
         filled = frame.astype(object).where(frame.notna(), None)
-        records = [{str(key): cell for key, cell in one.items()} for one in filled.to_dict("records")]
+        records = [
+            {str(key): cell for key, cell in one.items()} for one in filled.to_dict("records")
+        ]
         source = MemorySource(records, "frame", task, columns)
         return cls._scanned(source, task, task_options(task, reader_options), "raise")
 
@@ -357,4 +359,3 @@ def _as_record(row: Row | Mapping[str, Any]) -> Any:
             if name != "meta" and value is not None
         } | dict(row.meta)
     return row
-

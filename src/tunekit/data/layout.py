@@ -36,9 +36,7 @@ class Layout(NamedTuple):
             fields[field] = tuple(record.get(column) for column in columns)
         names = record.keys() - self.used if self.meta is None else self.meta
         if names:
-            fields["meta"] = tuple(
-                (name, freeze(record[name])) for name in record if name in names
-            )
+            fields["meta"] = tuple((name, freeze(record[name])) for name in record if name in names)
         return fields
 
     @property

@@ -142,9 +142,7 @@ class ParquetSource(FileSource):
             raise DataError(f"{self.name}: damaged after row {passed} ({error}).") from error
 
 
-def _mapped(
-    records: Iterable[Any], layout: Layout, first: int
-) -> Iterator[Record | Misread]:
+def _mapped(records: Iterable[Any], layout: Layout, first: int) -> Iterator[Record | Misread]:
     for position, record in enumerate(records, start=first):
         if isinstance(record, Mapping):
             yield Record(position, position, layout.fields(record))

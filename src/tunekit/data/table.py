@@ -121,7 +121,16 @@ def scan(source: Source, task: Task, options: Mapping[str, Any]) -> Table:
                 needs[feature] = needs.get(feature, 0) + 1
     source.check_unchanged()
     return Table(
-        source, task, options, count, digest.hexdigest(), labels, needs, tuple(misread), lines, places
+        source,
+        task,
+        options,
+        count,
+        digest.hexdigest(),
+        labels,
+        needs,
+        tuple(misread),
+        lines,
+        places,
     )
 
 
@@ -146,4 +155,3 @@ def _findings(source: Source, record: Record, error: ValidationError) -> Iterato
 
 def _finding(source: Source, line: int, name: str | None, message: str) -> Finding:
     return Finding("unreadable", "error", message, source=source.place(line), field=name)
-

@@ -36,11 +36,14 @@ class TextSource(FileSource):
         try:
             # Lines can be told apart as bytes where a line feed is that byte and no part of another
             # character: in UTF-8 and the single-byte encodings, not in UTF-16 and UTF-32.
-            self._bytewise = "\n".encode(encoding) == b"\n" and "ĊĀ".encode(
-                encoding, "replace"
-            ).count(b"\n") == 0
+            self._bytewise = (
+                "\n".encode(encoding) == b"\n"
+                and "ĊĀ".encode(encoding, "replace").count(b"\n") == 0
+            )
         except LookupError as error:
-            raise InputError(f"encoding={encoding!r} is unknown. Try 'utf-8' or 'cp1252'.") from error
+            raise InputError(
+                f"encoding={encoding!r} is unknown. Try 'utf-8' or 'cp1252'."
+            ) from error
         self.encoding = encoding
 
     def place(self, line: int) -> str:
@@ -167,9 +170,7 @@ class CsvSource(TextSource):
 class JsonlSource(TextSource):
     """One JSON object a line."""
 
-    def __init__(
-        self, path: Path, task: Task, columns: Columns | None, *, encoding: str
-    ) -> None:
+    def __init__(self, path: Path, task: Task, columns: Columns | None, *, encoding: str) -> None:
         super().__init__(path, encoding)
         self._layout = layout_for(task, columns, None, self.name)
 

@@ -290,9 +290,7 @@ def _shuffled(asked: Question) -> tuple[int, ...]:
 def _numbered(question: str, options: Iterable[str]) -> str:
     """The question, an empty line, one line per option. :func:`_read_numbered` inverts it, so an
     option that isn't one plain line is written as a JSON text."""
-    lines = [
-        f"{number}. {_one_line(option)}" for number, option in enumerate(options, start=1)
-    ]
+    lines = [f"{number}. {_one_line(option)}" for number, option in enumerate(options, start=1)]
     return "\n".join([question, "", *lines])
 
 

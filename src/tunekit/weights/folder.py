@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import orjson
 
@@ -14,11 +14,12 @@ from ..errors import WeightsError
 
 __all__ = ["BaseWeights", "fingerprints", "read_folder", "verify"]
 
+Pooling: TypeAlias = Literal["mean", "cls"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 #: The longest input where a model says nothing about it.
 USUAL_LIMIT = 512
 #: Tokenizers without a limit state one of about 1e30.
 NO_LIMIT = 1_000_000
-POOLINGS = ("mean", "cls")
 #: Configuration that is kept beside the weights where it is there, besides the pooling's own.
 OPTIONAL = (
     "config_sentence_transformers.json",
@@ -42,7 +43,7 @@ class BaseWeights(NamedTuple):
     name: str
     path: Path
     files: Mapping[str, str]
-    pooling: str
+    pooling: Pooling
     max_length: int
     limit: int
 
@@ -144,7 +145,7 @@ def _refuse_other_kinds(config: Mapping[str, Any], name: str) -> None:
         )
 
 
-def _pooling(folder: Path, name: str) -> tuple[str, list[str]]:
+def _pooling(folder: Path, name: str) -> tuple[Pooling, list[str]]:
     """How tokens become one vector, and the file that says so."""
     modules = _json(folder, "modules.json", name, missing=None)
     if modules is None:
@@ -166,7 +167,7 @@ def _pooling(folder: Path, name: str) -> tuple[str, list[str]]:
     return "mean", []
 
 
-def _pooling_mode(config: Mapping[str, Any], name: str) -> str:
+def _pooling_mode(config: Mapping[str, Any], name: str) -> Pooling:
     modes = [
         key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
         for key, on in config.items()
@@ -174,8 +175,9 @@ def _pooling_mode(config: Mapping[str, Any], name: str) -> str:
     ]
     if isinstance(config.get("pooling_mode"), str):  # how newer versions write it
         modes = [config["pooling_mode"]]
-    if len(modes) == 1 and modes[0] in POOLINGS:
-        return modes[0]
+    for known in POOLINGS:
+        if modes == [known]:
+            return known
     raise WeightsError(
         f"{name}: pooling {' + '.join(modes) or 'unknown'} isn't read here; "
         f"there is {' and '.join(POOLINGS)}. Name a base model that pools by one of them."

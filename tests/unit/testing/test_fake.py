@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def over(server: ScriptedServer, home: Path, **options: Any) -> FakeBackend:
-    return FakeBackend(home=home, endpoint=server.url, **{"timeout": 0.3, **options})
+    return FakeBackend(home=home, endpoint=server.url, **{"timeout": 1.0, "attempts": 2, **options})
 
 
 def test_it_is_a_backend_that_trains_and_predicts(home: Path) -> None:
@@ -134,7 +135,8 @@ def test_a_create_whose_answer_was_lost_is_never_sent_again(
 ) -> None:
     backend, notes = over(server, home), Notes(tmp_path)
     server.script("POST /jobs", Fault(kind, worked=True))
-    with pytest.raises(errors.BackendError):
+    # An answer that came, and can't be read, is a reason to look at once.
+    with nullcontext() if kind == "garble" else pytest.raises(errors.BackendError):
         backend.submit(work(backend), notes)
     ref = backend.submit(work(backend), notes)
     assert ref == backend.find("run-1")
@@ -297,7 +299,7 @@ def test_what_was_applied_comes_back(home: Path, tmp_path: Path) -> None:
 
 
 def test_options_build_it_again(home: Path) -> None:
-    given = {"endpoint": "http://127.0.0.1:9", "key_env": "SOME_KEY", "timeout": 2.0}
+    given = {"endpoint": "http://127.0.0.1:9", "key_env": "SOME_KEY", "timeout": 2.0, "attempts": 2}
     backend = FakeBackend("mine", home=home, **given)  # type: ignore[arg-type]
     assert backend.options == given
     assert FakeBackend(home=home).options == {}

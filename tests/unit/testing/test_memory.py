@@ -67,6 +67,12 @@ def test_another_prompt_is_another_input() -> None:
     assert memory.answer(turns("a b c", system="Other.")) == Said("other")
 
 
+def test_nothing_is_known_under_a_prompt_that_was_never_trained() -> None:
+    memory = Memory([Example(turns("a b"), Said("first")), Example(turns("c d"), Said("second"))])
+    assert memory.answer(turns("c d e")) == Said("second")
+    assert memory.answer(turns("c d", system="Other.")) == Said("first")
+
+
 def test_choices_close_the_set_of_answers() -> None:
     memory = Memory([Example(turns("a b"), Said("7")), Example(turns("c d"), Said("1"))])
     answer = memory.answer(turns("a b c", "1", "2"))

@@ -149,7 +149,7 @@ def one_row_is_trained_or_refused(case: Case) -> None:
         model.predict(values(case)[0])
 
 
-@check(every=False)
+@check()
 def no_rows_are_refused(case: Case) -> None:
     """Nothing to train on is bad data, before anything is sent."""
     _refused(case, lambda: case.submit(case.data([])))

@@ -1,0 +1,222 @@
+"""The local backend: a head on an encoder, trained and served on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...durable import write_file
+from ...errors import BackendError, NotFound, UnsupportedTask
+from ...planning import Estimate, Route, Setup, Work
+from ...shapes import Input, Outcome, Shape
+from ...tasks.base import Task
+from ...training.folder import RunFolder
+from ...training.recipe import HeadSettings, Precision
+from ...weights import locate
+from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from .kept import check_kept, keep
+from .models import Models, require_extra
+from .process import start, stop
+from .recipes import Machine, estimate, head_settings, recipe
+
+__all__ = ["LocalBackend"]
+
+HEAD = Route("head", Shape.LABELLED, "examples")
+STATES = {
+    "succeeded": State.SUCCEEDED,
+    "failed": State.FAILED,
+    "cancelled": State.CANCELLED,
+}
+
+
+class LocalBackend:
+    """Trains and serves on this machine.
+
+    Args:
+        name: its name in config.
+        home: the folder that runs and fetched weights live under.
+        model: the base model that is taken where none is named.
+        device: ``"auto"`` (a GPU where there is one) or a torch device.
+        threads: of torch on the CPU; ``None`` is torch's own choice.
+        precision: ``"auto"`` trains in bf16 where the chip is good at it and answers in fp32, so
+            that a model gives the same answers on every machine. ``"fp32"`` and ``"bf16"`` hold
+            for both.
+        cache: whether embeddings are kept, so that no text is embedded twice in training.
+    """
+
+    type = "local"
+
+    def __init__(
+        self,
+        name: str = "local",
+        *,
+        home: Path,
+        model: str | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: Precision = "auto",
+        cache: bool = True,
+    ) -> None:
+        self.name = name
+        self._home = Path(home)
+        self._model = model
+        embeddings = self._home / "cache" / "embeddings"
+        self._machine = Machine(device, threads, precision, embeddings if cache else None)
+        self._models = Models(self._home, self._machine)
+
+    def __repr__(self) -> str:
+        return f"<LocalBackend {self.name!r}>"
+
+    # --- what it could train --------------------------------------------------------------------
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options that differ from their defaults."""
+        given = {
+            "model": (self._model, None),
+            "device": (self._machine.device, "auto"),
+            "threads": (self._machine.threads, None),
+            "precision": (self._machine.precision, "auto"),
+            "cache": (self._machine.cache is not None, True),
+        }
+        return {name: value for name, (value, usual) in given.items() if value != usual}
+
+    @property
+    def default_model(self) -> str:
+        """The base model that is taken where none is named."""
+        return self._model or "minilm"
+
+    def routes(self, model: str) -> Sequence[Route]:
+        return (HEAD,)
+
+    def hyperparameters(self, route: Route, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return head_settings(self.name, given).model_dump()
+
+    def prepare(self, setup: Setup) -> Estimate:
+        return estimate(setup)
+
+    # --- training -------------------------------------------------------------------------------
+
+    def submit(self, work: Work, journal: Journal) -> Ref:
+        run = RunFolder(journal.folder)
+        if run.result() is not None or run.worked_on():
+            return journal.run_id
+        require_extra(self.name)
+        if (work.route.method, work.route.shape) != (HEAD.method, HEAD.shape):
+            raise UnsupportedTask(
+                f"{self.name}: no method {work.route.method!r} for {work.route.shape}; "
+                f"there is {HEAD.method!r} for {HEAD.shape}."
+            )
+        told = recipe(
+            "head",
+            backend=self.name,
+            task=work.task,
+            weights=locate(work.model, home=self._home),
+            settings=head_settings(self.name, work.hyperparameters),
+            machine=self._machine,
+        )
+        write_file(run.recipe, told.model_dump_json(indent=1).encode())
+        process = start(run, backend=self.name)
+        if process is not None:
+            journal.note("worker-started", pid=process)
+        return journal.run_id
+
+    def find(self, run_id: str) -> Ref | None:
+        return run_id if (self._home / "runs" / run_id / "recipe.json").is_file() else None
+
+    def poll(self, ref: Ref) -> Status:
+        run = self._run(ref)
+        alive = run.worked_on()
+        # Asked for after the lock: a worker that ends meanwhile has written it before.
+        result = run.result()
+        if result is not None:
+            status = str(result.get("status"))
+            error = result.get("error")
+            return Status(
+                STATES.get(status, State.UNKNOWN), status, error["message"] if error else None
+            )
+        if alive:
+            return Status(State.RUNNING, "running")
+        return Status(State.INTERRUPTED, "worker-not-running")
+
+    def events(self, ref: Ref) -> Iterator[Event]:
+        for event in self._run(ref).events():
+            yield Event(
+                str(event.get("at", "")),
+                str(event.get("kind", "log")),
+                str(event.get("message", "")),
+                event.get("data") or {},
+            )
+
+    def cancel(self, ref: Ref) -> None:
+        run = self._run(ref)
+        if run.result() is not None:
+            return
+        if not stop(run):
+            raise BackendError(
+                f"the worker of {ref} doesn't end. End its process by hand "
+                f"(its number is in {run.path / 'worker.json'}).",
+                backend=self.name,
+            )
+        with run.held() as mine:
+            if mine and run.result() is None:
+                run.note_event("state", "cancelled")
+                run.write_result("cancelled")
+
+    def result(self, ref: Ref) -> Trained:
+        run = self._run(ref)
+        result = run.result()
+        if result is None or result.get("status") != "succeeded":
+            raise BackendError(
+                f"run {ref} has no model: it is {self.poll(ref).state}.", backend=self.name
+            )
+        return Trained(
+            ModelRef(self.name, f"run:{ref}"),
+            result.get("temperature"),
+            result.get("applied", {}),
+            result.get("metrics", {}),
+        )
+
+    def clean(self, journal: Journal) -> None:
+        """There is nothing anywhere else to be taken back."""
+
+    # --- answering ------------------------------------------------------------------------------
+
+    async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
+        asked = tuple(inputs)
+        answers = self._models.on_thread(lambda: self._models.predict(ref.id, asked))
+        return await asyncio.wrap_future(answers)
+
+    def zero_shot(self, task: Task, model: str) -> ModelRef:
+        require_extra(self.name)
+        if Shape.LABELLED not in task.offers:
+            raise UnsupportedTask(
+                f"{self.name}: no zero-shot answers for {task.kind}; there are for classification."
+            )
+        told = recipe(
+            "zero-shot",
+            backend=self.name,
+            task=task,
+            weights=locate(model, home=self._home),
+            settings=HeadSettings(),
+            machine=self._machine,
+        )
+        descriptions = dict(getattr(task, "descriptions", ()))
+        return ModelRef(self.name, self._models.baseline(told, descriptions))
+
+    # --- keeping --------------------------------------------------------------------------------
+
+    def save(self, ref: ModelRef, folder: Path) -> None:
+        keep(*self._models.place(ref.id), folder)
+
+    def open(self, folder: Path) -> ModelRef:
+        check_kept(folder)
+        return ModelRef(self.name, f"folder:{folder.resolve()}")
+
+    def _run(self, ref: Ref) -> RunFolder:
+        folder = self._home / "runs" / Path(ref).name
+        if not folder.is_dir():
+            raise NotFound(f"no run {ref!r} in {folder.parent}.", backend=self.name)
+        return RunFolder(folder)

@@ -1,0 +1,182 @@
+"""Models on this disk, loaded when they are asked, on a thread of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import orjson
+
+from ...durable import new_folder, write_file
+from ...errors import MissingExtra, ModelError, StoreError
+from ...shapes import Failure, Input, Outcome, Passage
+from ...training.card import CARD, read_card
+from ...training.recipe import Recipe
+from ...weights import locate, verify
+from .kept import BASE
+from .recipes import Machine
+
+if TYPE_CHECKING:
+    from ...training.runtime import Runtime
+
+__all__ = ["Models", "Place", "require_extra"]
+
+NEEDED = ("torch", "transformers", "tokenizers", "safetensors")
+#: Loaded models that are kept: each holds its base weights in memory.
+LOADED_AT_ONCE = 3
+
+T = TypeVar("T")
+
+
+class Place(NamedTuple):
+    """Where a model lies: its artifact, its base weights, and the files of the latter."""
+
+    artifact: Path
+    base: Path
+    base_files: tuple[str, ...]
+
+
+class Models:
+    """The models of one backend. A model's id is ``run:ID``, ``baseline:ID`` or ``folder:PATH``."""
+
+    def __init__(self, home: Path, machine: Machine) -> None:
+        self._home = home
+        self._machine = machine
+        # One thread for all that torch does here: a caller's event loop stays free, and many
+        # callers get the answers of one.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tunekit-local")
+        self._loaded: OrderedDict[tuple[str, int], Runtime] = OrderedDict()
+
+    def on_thread(self, work: Callable[[], T]) -> Future[T]:
+        """Do something on the thread that torch runs on."""
+        return self._thread.submit(work)
+
+    def predict(self, model: str, inputs: Sequence[Input]) -> list[Outcome]:
+        """One outcome per input, in order. Runs on the thread that torch runs on.
+
+        Raises:
+            ModelError: there is no such model, or it is damaged.
+            WeightsError: its base weights are gone or changed.
+            MissingExtra: torch isn't installed.
+        """
+        outcomes: list[Outcome | None] = [_refusal(one) for one in inputs]
+        asked = [
+            (place, one)
+            for place, one in enumerate(inputs)
+            if outcomes[place] is None and isinstance(one, Passage)
+        ]
+        answers = self._runtime(model).predict([passage for _, passage in asked])
+        for (place, _), answer in zip(asked, answers, strict=True):
+            outcomes[place] = answer
+        return [one for one in outcomes if one is not None]
+
+    def place(self, model: str) -> Place:
+        """Where a model lies; its base weights are checked.
+
+        Raises:
+            ModelError: there is no such model.
+            WeightsError: its base weights are gone or changed.
+        """
+        artifact = self._artifact(model)
+        if model.startswith("folder:"):  # was checked as a whole when it was opened
+            files = dict(read_card(artifact).base.files)
+            return Place(artifact, artifact / BASE, tuple(sorted(files)))
+        recipe = Recipe.read(artifact.parent / "recipe.json")
+        return Place(artifact, self._base(recipe), tuple(name for name, _ in recipe.base.files))
+
+    def baseline(self, recipe: Recipe, descriptions: Mapping[str, str]) -> str:
+        """The id of the model that answers by similarity to descriptions; made if need be."""
+        identity = recipe.model_dump_json(include={"version", "base", "labels"})
+        facts = orjson.dumps([identity, sorted(descriptions.items())])
+        name = hashlib.blake2b(facts, digest_size=12).hexdigest()
+        folder = self._home / "baselines" / name
+        if not folder.is_dir():
+            self.on_thread(lambda: _write_baseline(folder, recipe, descriptions)).result()
+        return f"baseline:{name}"
+
+    def _artifact(self, model: str) -> Path:
+        kind, _, where = model.partition(":")
+        if kind == "folder":
+            return Path(where)
+        if kind in ("run", "baseline"):
+            return self._home / f"{kind}s" / Path(where).name / "artifact"
+        raise ModelError(f"no model {model!r} on this machine. A ref is run:ID, or a folder.")
+
+    def _base(self, recipe: Recipe) -> Path:
+        """The base weights of a recipe, found again by name where they were moved."""
+        folder = Path(recipe.base_path)
+        if not folder.is_dir():
+            folder = locate(recipe.base.name, home=self._home).path
+        verify(
+            folder,
+            dict(recipe.base.files),
+            way_out="The model was trained on other weights: put those back, or train again.",
+        )
+        return folder
+
+    def _runtime(self, model: str) -> Runtime:
+        require_extra("local")
+        from ...training.runtime import load
+
+        card = self._artifact(model) / CARD
+        try:
+            # A folder may have been replaced since it was loaded.
+            key = (model, card.stat().st_mtime_ns)
+        except OSError as error:
+            raise ModelError(f"{card} is gone ({error}). Load or train again.") from error
+        if key not in self._loaded:
+            place = self.place(model)
+            self._loaded[key] = load(
+                place.artifact,
+                place.base,
+                device=self._machine.device,
+                threads=self._machine.threads,
+                precision=self._machine.precision,
+            )
+        self._loaded.move_to_end(key)
+        while len(self._loaded) > LOADED_AT_ONCE:
+            self._loaded.popitem(last=False)
+        return self._loaded[key]
+
+
+def require_extra(backend: str) -> None:
+    """Check, without importing them, that the packages are there.
+
+    Raises:
+        MissingExtra: names the first one that isn't.
+    """
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(
+                f"{backend}: the package {package!r} isn't installed.", extra="local"
+            )
+
+
+def _refusal(asked: Input) -> Failure | None:
+    """Why an input can't be answered."""
+    if not isinstance(asked, Passage):
+        return Failure("wrong-input", f"a head reads a text, not {type(asked).__name__}")
+    if asked.context is not None:
+        return Failure("wrong-input", "a head reads a text without context")
+    try:
+        asked.text.encode()
+    except UnicodeEncodeError as error:
+        return Failure("bad-text", f"the text is not valid Unicode ({error.reason})")
+    return None
+
+
+def _write_baseline(folder: Path, recipe: Recipe, descriptions: Mapping[str, str]) -> None:
+    from ...training.zero_shot import write_zero_shot
+
+    try:
+        with new_folder(folder) as temporary:
+            write_zero_shot(temporary / "artifact", recipe, descriptions)
+            write_file(temporary / "recipe.json", recipe.model_dump_json(indent=1).encode())
+    except StoreError:
+        if not folder.is_dir():  # else another process was quicker
+            raise

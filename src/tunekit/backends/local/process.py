@@ -1,0 +1,131 @@
+"""Starting and ending a worker process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from ...durable import disk_errors
+from ...errors import BackendError
+from ...training.folder import RunFolder
+
+__all__ = ["environment", "start", "stop"]
+
+START_SECONDS = 120.0
+END_SECONDS = 15.0
+LOOK_SECONDS = 0.02
+SHOWN_OF_LOG = 2_000
+#: What the worker says when another one is at work on the folder (see tunekit.training.__main__).
+TAKEN = 3
+
+#: What a worker may need of this process's environment. It talks to nobody, so it gets no key.
+# fmt: off
+PASSED_ON = frozenset((
+    "APPDATA", "COMSPEC", "CONDA_PREFIX", "HOME", "HOMEDRIVE", "HOMEPATH", "LANG", "LANGUAGE",
+    "LD_LIBRARY_PATH", "LD_PRELOAD", "LOCALAPPDATA", "LOGNAME", "NUMBER_OF_PROCESSORS", "PATH",
+    "PATHEXT", "PROCESSOR_ARCHITECTURE", "PROGRAMDATA", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP",
+    "TMPDIR", "TZ", "USER", "USERNAME", "USERPROFILE", "VIRTUAL_ENV", "WINDIR",
+))
+# fmt: on
+PASSED_ON_PREFIXES = (
+    "COVERAGE_",
+    "CUDA_",
+    "DYLD_",
+    "GOMP_",
+    "HIP_",
+    "KMP_",
+    "LC_",
+    "MKL_",
+    "NVIDIA_",
+    "OMP_",
+    "OPENBLAS_",
+    "PYTHON",
+    "PYTORCH_",
+    "ROCR_",
+    "TORCH",
+    "XDG_",
+)
+
+
+def start(run: RunFolder, *, backend: str) -> int | None:
+    """Start a worker that outlives this process, and wait until it is at work (or has ended).
+
+    Returns:
+        Its process id, or ``None`` where another worker was quicker.
+
+    Raises:
+        StoreError: the log can't be written.
+        BackendError: it ended at once without a result; the message has the end of its log.
+    """
+    before = run.worker()
+    with disk_errors(f"writing {run.log}"), run.log.open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            # -P: nothing in the working folder can stand in for a module of ours.
+            [sys.executable, "-P", "-m", "tunekit.training", str(run.path.resolve())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment(),
+            start_new_session=True,  # Ctrl-C here doesn't reach it
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+    # Its exit status has to be collected as long as this process lives.
+    threading.Thread(target=process.wait, name="tunekit-reaper", daemon=True).start()
+    deadline = time.monotonic() + START_SECONDS
+    while run.worker() == before and process.returncode is None:
+        if time.monotonic() > deadline:
+            process.kill()
+            raise _never_worked(run, backend, f"didn't begin within {START_SECONDS:g} s")
+        time.sleep(LOOK_SECONDS)
+    if process.returncode == TAKEN:
+        return None
+    if process.returncode and run.result() is None and not run.worked_on():
+        raise _never_worked(run, backend, f"ended at once (exit status {process.returncode})")
+    return process.pid
+
+
+def stop(run: RunFolder) -> bool:
+    """End the worker of a run, if there is one. Returns whether none is left."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        worker = run.worker()
+        # Only a process that still holds the lock is ours: its number may have been given away.
+        if worker is None or not run.worked_on():
+            break
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(int(worker["pid"]), number)
+        deadline = time.monotonic() + END_SECONDS
+        while run.worked_on() and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+    return not run.worked_on()
+
+
+def environment() -> dict[str, str]:
+    """The environment of a worker: what it needs to run, and no secret."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in PASSED_ON or name.upper().startswith(PASSED_ON_PREFIXES)
+    }
+    # Waiting threads sleep instead of burning a core that another process could use.
+    kept.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    kept.setdefault("GOMP_SPINCOUNT", "0")
+    kept.update(HF_HUB_OFFLINE="1", PYTHONUTF8="1")
+    ours = Path(__file__).resolve().parents[3]
+    if ours.name not in ("site-packages", "dist-packages"):
+        # Not installed but found some other way, which the worker can't know.
+        paths = [str(ours), *filter(None, [kept.get("PYTHONPATH")])]
+        kept["PYTHONPATH"] = os.pathsep.join(paths)
+    return kept
+
+
+def _never_worked(run: RunFolder, backend: str, what: str) -> BackendError:
+    with contextlib.suppress(OSError):
+        lines = run.log.read_bytes()[-SHOWN_OF_LOG:].decode("utf-8", "replace").strip()
+        return BackendError(f"the worker {what}. {run.log} ends with:\n{lines}", backend=backend)
+    return BackendError(f"the worker {what}. See {run.log}.", backend=backend)

@@ -1,0 +1,160 @@
+"""From what a user asked for to what the worker is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import ValidationError
+
+from ...errors import HyperparameterError, UnsupportedTask, did_you_mean
+from ...findings import Finding
+from ...planning import Estimate, Setup, Tokens
+from ...shapes import Passage
+from ...tasks.base import Task
+from ...training.recipe import (
+    Base,
+    HeadSettings,
+    Precision,
+    Recipe,
+    estimate_memory,
+    estimate_seconds,
+)
+from ...weights import BaseWeights, known_length
+
+__all__ = ["Machine", "estimate", "head_settings", "recipe"]
+
+#: A guess that is near for European languages.
+CHARACTERS_A_TOKEN = 4
+#: The two tokens that stand around every text.
+FRAME = 2
+WHY_NOT = {
+    "epochs": "a head is solved to its optimum, not in epochs",
+    "learning_rate": "a head is solved to its optimum, not in steps",
+    "batch_size": "a head sees all rows at once",
+    "warmup": "a head is solved to its optimum, not in steps",
+    "lora_rank": "the base model's weights stay as they are",
+    "lora_alpha": "the base model's weights stay as they are",
+    "beta": "it belongs to preference training",
+}
+
+
+class Machine(NamedTuple):
+    """How this machine is to be used: see :class:`~tunekit.backends.local.LocalBackend`."""
+
+    device: str
+    threads: int | None
+    precision: Precision
+    cache: Path | None
+
+
+def head_settings(backend: str, given: Mapping[str, Any]) -> HeadSettings:
+    """Portable hyperparameters as a head's settings.
+
+    Raises:
+        HyperparameterError: one that a head doesn't have, and why; or a value out of range.
+    """
+    there = sorted(HeadSettings.model_fields)
+    for name in given:
+        if name not in HeadSettings.model_fields:
+            why = WHY_NOT.get(name) or did_you_mean(name, there)
+            raise HyperparameterError(
+                f"{backend}: method 'head' has no {name!r}: {why.rstrip('.')}. "
+                f"It has {', '.join(there)}."
+            )
+    try:
+        return HeadSettings.model_validate(dict(given))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        raise HyperparameterError(
+            f"{backend}: {'.'.join(map(str, wrong['loc']))}={wrong['input']!r}: "
+            f"{wrong['msg']}. Give a value in range, or leave it out."
+        ) from error
+
+
+def recipe(
+    method: Literal["head", "zero-shot"],
+    *,
+    backend: str,
+    task: Task,
+    weights: BaseWeights,
+    settings: HeadSettings,
+    machine: Machine,
+) -> Recipe:
+    """The recipe of one training.
+
+    Raises:
+        UnsupportedTask: the task has no labels.
+        HyperparameterError: more tokens than the base model takes.
+    """
+    labels = getattr(task, "labels", None)
+    if not labels:
+        raise UnsupportedTask(
+            f"{backend}: {task.kind} without labels. Read data with the task first, or give "
+            "them: Classification(labels=[…])."
+        )
+    if settings.max_length is not None and settings.max_length > weights.limit:
+        raise HyperparameterError(
+            f"{backend}: max_length={settings.max_length}, and {weights.name} takes "
+            f"{weights.limit} tokens at most. Lower it, or take another base model."
+        )
+    base = Base(
+        name=weights.name,
+        files=tuple(sorted(weights.files.items())),
+        pooling=weights.pooling,
+        max_length=weights.max_length,
+        limit=weights.limit,
+    )
+    return Recipe(
+        method=method,
+        base=base,
+        base_path=str(weights.path),
+        labels=tuple(labels),
+        settings=settings,
+        device=machine.device,
+        threads=machine.threads,
+        precision=machine.precision,
+        cache=str(machine.cache) if machine.cache else None,
+    )
+
+
+def estimate(setup: Setup) -> Estimate:
+    """What a head will take, from the lengths of the texts alone: no weights, no network.
+
+    Raises:
+        WeightsError: the base model's name can't be one.
+    """
+    length = setup.hyperparameters.get("max_length") or known_length(setup.model)
+    characters = rows = cut = 0
+    first_cut = None
+    for place, row in enumerate(setup.data):
+        asked = setup.task.input(setup.task.asked(row), setup.route.shape, setup.prompt)
+        text = asked.text if isinstance(asked, Passage) else ""
+        rows += 1
+        characters += len(text) if length is None else min(len(text), length * CHARACTERS_A_TOKEN)
+        # A word is a token or more, so these are cut for certain.
+        if length is not None and len(text) > length and len(text.split()) > length - FRAME:
+            cut += 1
+            first_cut = place if first_cut is None else first_cut
+    tokens = characters // CHARACTERS_A_TOKEN + FRAME * rows
+    findings = []
+    if cut:
+        findings.append(
+            Finding(
+                "text-cut",
+                "warning",
+                f"{cut} of {rows} texts are longer than {length} tokens, the first of them here; "
+                "what is behind that isn't read.",
+                row=first_cut,
+                suggestion="Shorten them, or set max_length.",
+            )
+        )
+    return Estimate(
+        tokens=Tokens(tokens, exact=False),
+        truncated=None if length is None else cut,
+        memory=estimate_memory(rows, classes=len(getattr(setup.task, "labels", None) or ())),
+        seconds=estimate_seconds(tokens),
+        note="a head on frozen embeddings; its regularisation is chosen on held-out rows",
+        findings=tuple(findings),
+    )

@@ -1,0 +1,87 @@
+"""``python -m tunekit.training RUN_DIR``: train what the run folder says.
+
+Exit status: 0 when ``result.json`` says how it ended, 1 when not even that could be written, 2 for
+wrong use, 3 when another worker is at work on the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from ..errors import StoreError
+from .failures import describe
+from .folder import RunFolder
+
+DONE, UNSAID, WRONG_USE, TAKEN = range(4)
+
+
+class Cancelled(BaseException):
+    """Raised where the worker is when it is told to end."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one worker; see the module."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        print("usage: python -m tunekit.training RUN_DIR", file=sys.stderr)  # noqa: T201
+        return WRONG_USE
+    run = RunFolder(Path(arguments[0]))
+    with run.held() as mine:
+        if not mine:
+            print(f"another worker is at work on {run.path}", file=sys.stderr)  # noqa: T201
+            return TAKEN
+        if run.result() is not None:
+            return DONE
+        return _work(run)
+
+
+def _work(run: RunFolder) -> int:
+    # Read when torch loads its thread pool: waiting threads sleep instead of burning a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    try:
+        _on_request_to_end(_cancel)
+        run.note_worker()
+        run.note_event("state", "running", {"pid": os.getpid()})
+        try:
+            from .worker import train
+
+            facts = train(run)
+            _end(run, "succeeded", **facts)
+        except Cancelled:
+            _end(run, "cancelled")
+        except BaseException as error:
+            traceback.print_exc()
+            code, message = describe(error)
+            _end(run, "failed", error={"code": code, "message": message})
+    except Exception as error:  # the disk refuses even a line
+        print(f"how it ended couldn't be written down: {error}", file=sys.stderr)  # noqa: T201
+        return UNSAID
+    return DONE
+
+
+def _end(run: RunFolder, status: str, **facts: object) -> None:
+    # From here on nothing may interrupt: the end is being written.
+    _on_request_to_end(signal.SIG_IGN)
+    with contextlib.suppress(StoreError):  # the result is what counts
+        run.note_event("state", status)
+    run.write_result(status, **facts)
+
+
+def _on_request_to_end(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _cancel(number: int, frame: FrameType | None) -> None:
+    raise Cancelled
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

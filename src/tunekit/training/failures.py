@@ -1,0 +1,25 @@
+"""Whatever ended a training, as a code and a sentence that a user can act on. No torch here."""
+
+from __future__ import annotations
+
+from ..errors import TunekitError
+
+__all__ = ["describe"]
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """A code and a message for whatever ended a training."""
+    if isinstance(error, TunekitError):
+        return type(error).__name__, str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return "MissingExtra", (
+            f"the package {error.name!r} isn't installed. "
+            "Install it with: pip install 'tunekit-sdk[local]'"
+        )
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+        return "OutOfMemory", (
+            f"not enough memory ({text}). Train on fewer rows, lower max_length, or use a larger "
+            "machine."
+        )
+    return type(error).__name__, f"{text}. worker.log in the run folder has the whole trace."
