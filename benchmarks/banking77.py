@@ -30,7 +30,9 @@ SAMPLE_SECONDS = 0.05
 
 
 def cpu_seconds() -> float:
-    """Of this process and all children that have ended."""
+    """Of this process and all its children, which are waited for."""
+    while psutil.Process().children(recursive=True):
+        time.sleep(SAMPLE_SECONDS)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
@@ -84,7 +86,9 @@ def run(data: Path, home: Path, keep: Path | None) -> None:
 
     versions = ("torch", "transformers", "tokenizers", "numpy")
     shown = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in versions)
-    print(f"Python {platform.python_version()}, {shown}, {os.cpu_count()} CPUs, {platform.machine()}")
+    print(
+        f"Python {platform.python_version()}, {shown}, {os.cpu_count()} CPUs, {platform.machine()}"
+    )
     locate("minilm", home=home)
 
     memory: list[float] = []

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+import tunekit
 from tunekit.backends.base import Journal, ModelRef, Ref, State, Status
 from tunekit.backends.http import HttpClient
 from tunekit.data.dataset import Dataset
@@ -192,6 +193,32 @@ class CannotResume(FakeBackend):
         return str(created[-1]) if created else super().submit(work, journal)
 
 
+class SharesItsInputs(FakeBackend):
+    shared: Sequence[Input] = ()
+
+    async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
+        self.shared = [*self.shared, *inputs]
+        await asyncio.sleep(0.02)
+        answers = await super().predict(ref, self.shared[: len(inputs)])
+        self.shared = self.shared[len(inputs) + 1 :]
+        return answers
+
+
+class NeverCancels(FakeBackend):
+    def cancel(self, ref: Ref) -> None:
+        pass
+
+
+class BlocksWhenAsked(FakeBackend):
+    def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> Any:
+        return super().predict(ref, inputs)
+
+
+class SubmitsWithoutAJournal(FakeBackend):
+    def submit(self, work: Work) -> Ref:  # type: ignore[override]
+        return "job-1"
+
+
 # --- faults of a task, a format or the library ----------------------------------------------------
 
 
@@ -222,6 +249,17 @@ def todays_prompt_at_prediction() -> Iterator[None]:
         return replace(model, prompt=model.task.prompt())
 
     with mock.patch.object(Job, "result", drifting):
+        yield
+
+
+@contextmanager
+def loaded_with_todays_prompt() -> Iterator[None]:
+    load = tunekit.load
+
+    def drifting(path: Path) -> Model:
+        return replace(load(path), prompt=Prompt(system="Today's words."))
+
+    with mock.patch.object(tunekit, "load", drifting):
         yield
 
 
@@ -335,6 +373,15 @@ PLANTS = {
     "a job of one process": Plant(
         "a_job_survives_a_fresh_process", ForgetsItsEndpoint, served=True
     ),
+    "a saved model with another prompt": Plant(
+        "a_saved_model_answers_alike__classification_sft", around=loaded_with_todays_prompt
+    ),
+    "answers mixed up between threads": Plant(
+        "all_ways_of_asking_agree__transformation_sft", SharesItsInputs
+    ),
+    "a cancel that isn't sent": Plant("a_cancelled_job_stays_cancelled", NeverCancels),
+    "a predict that blocks": Plant("it_is_a_backend", BlocksWhenAsked),
+    "a submit of another time": Plant("it_is_a_backend", SubmitsWithoutAJournal),
     "a hyperparameter that is dropped": Plant(
         "hyperparameters_are_mapped_or_refused__classification_head", DropsHyperparameters
     ),

@@ -91,9 +91,9 @@ TRAINER_MOMENTS: dict[str, Moment] = {
     "second event": _events(2),
     "third event": _events(3),
     "fourth event": _events(4),
-    "half a second": _any("runs/[0-9]*/worker.pid"),
-    "one second": _any("runs/[0-9]*/worker.pid"),
-    "two seconds": _any("runs/[0-9]*/worker.pid"),
+    "half a second": _any("runs/[0-9]*/worker.json"),
+    "one second": _any("runs/[0-9]*/worker.json"),
+    "two seconds": _any("runs/[0-9]*/worker.json"),
     "artifact begins": _any("runs/[0-9]*/artifact*"),
     "artifact is there": _any("runs/[0-9]*/artifact/artifact.json"),
 }
@@ -175,7 +175,7 @@ def test_a_killed_trainer(name: str, minilm_home: Path) -> None:
     while not TRAINER_MOMENTS[name](minilm_home) and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(DELAYS.get(name, 0.0))
-    pid = int((job.folder / "worker.pid").read_text("utf-8"))
+    pid = json.loads((job.folder / "worker.json").read_text("utf-8"))["pid"]
     finished = (job.folder / "result.json").exists()
     if not finished:
         os.kill(pid, signal.SIGKILL)

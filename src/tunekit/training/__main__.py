@@ -18,6 +18,7 @@ from types import FrameType
 from ..errors import StoreError
 from .failures import describe
 from .folder import RunFolder
+from .threads import patient_threads
 
 DONE, UNSAID, WRONG_USE, TAKEN = range(4)
 
@@ -42,15 +43,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _work(run: RunFolder) -> int:
-    # Read when torch loads its thread pool: waiting threads sleep instead of burning a core.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     try:
         _on_request_to_end(_cancel)
         run.note_worker()
         run.note_event("state", "running", {"pid": os.getpid()})
         try:
-            from .worker import train
+            with patient_threads():
+                from .worker import train
 
             facts = train(run)
             _end(run, "succeeded", **facts)

@@ -17,6 +17,7 @@ from ...errors import MissingExtra, ModelError, StoreError
 from ...shapes import Failure, Input, Outcome, Passage
 from ...training.card import CARD, read_card
 from ...training.recipe import Recipe
+from ...training.threads import patient_threads
 from ...weights import locate, verify
 from .kept import BASE
 from .recipes import Machine
@@ -121,7 +122,8 @@ class Models:
 
     def _runtime(self, model: str) -> Runtime:
         require_extra("local")
-        from ...training.runtime import load
+        with patient_threads():
+            from ...training.runtime import load
 
         card = self._artifact(model) / CARD
         try:
@@ -171,7 +173,8 @@ def _refusal(asked: Input) -> Failure | None:
 
 
 def _write_baseline(folder: Path, recipe: Recipe, descriptions: Mapping[str, str]) -> None:
-    from ...training.zero_shot import write_zero_shot
+    with patient_threads():
+        from ...training.zero_shot import write_zero_shot
 
     try:
         with new_folder(folder) as temporary:

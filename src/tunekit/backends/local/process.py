@@ -112,9 +112,6 @@ def environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.upper() in PASSED_ON or name.upper().startswith(PASSED_ON_PREFIXES)
     }
-    # Waiting threads sleep instead of burning a core that another process could use.
-    kept.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    kept.setdefault("GOMP_SPINCOUNT", "0")
     kept.update(HF_HUB_OFFLINE="1", PYTHONUTF8="1")
     ours = Path(__file__).resolve().parents[3]
     if ours.name not in ("site-packages", "dist-packages"):

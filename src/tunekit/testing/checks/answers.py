@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -105,6 +109,32 @@ def one_is_as_many(case: Case) -> None:
     many = asked * (200 // len(asked))
     expect_that([bare(one) for one in model.predict(many)] == alone * (200 // len(asked)), "many")
     expect_that(model.predict([]) == [], "no inputs have answers")
+
+
+@check(reads=True)
+def all_ways_of_asking_agree(case: Case) -> None:
+    """Eight threads on one model, an event loop of the caller's, and a data set get the answers
+    that one caller gets."""
+    model, asked = case.done().result(), values(case)
+    alone = [bare(one) for one in model.predict(asked)]
+    with ThreadPoolExecutor(8) as threads:
+        for answers in threads.map(model.predict, [asked] * 8):
+            expect_that([bare(one) for one in answers] == alone, "threads get other answers")
+    awaited = asyncio.run(model.apredict(asked))
+    expect_that([bare(one) for one in awaited] == alone, "apredict has other answers")
+    read = model.predict(case.data())
+    expect_that([bare(one) for one in read] == alone, "a data set has other answers")
+
+
+@check(reads=True)
+def a_saved_model_answers_alike(case: Case) -> None:
+    """Saved and loaded, a model asks and answers as before."""
+    model, asked = case.done().result(), values(case)
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = tunekit.load(model.save(Path(folder) / "saved"))
+        expect_that(loaded.rendered(asked) == model.rendered(asked), "it asks in another way")
+        before, after = ([bare(answer) for answer in one.predict(asked)] for one in (model, loaded))
+        expect_that(before == after, f"it answers {after!r}, before it was {before!r}")
 
 
 @check(reads=True, when=lambda harness, pair: harness.refused_text is not None)

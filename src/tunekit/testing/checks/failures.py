@@ -12,7 +12,7 @@ from unittest import mock
 
 import tunekit
 
-from ...backends.base import ModelRef, State
+from ...backends.base import ModelRef
 from ...errors import (
     AuthenticationFailed,
     BackendError,
@@ -185,20 +185,6 @@ def a_timed_out_submit_is_never_sent_twice(case: Case, provider: Provider) -> No
         job.wait(timeout=case.harness.patience)
         started = provider.jobs() - jobs
         expect_that(started == 1, f"{fault}: {started} jobs for one that was asked for")
-
-
-@scripted
-def a_cancelled_job_is_cancelled_there(case: Case, provider: Provider) -> None:
-    """Cancelling reaches the provider, is final, and is an error to wait for."""
-    provider.story(*[State.RUNNING] * 5, State.SUCCEEDED)
-    job = case.submit()
-    job.cancel()
-    try:
-        job.wait(timeout=case.harness.patience)
-    except tunekit.JobCancelled:
-        expect_that(tunekit.attach(job.id).status is State.CANCELLED, "not cancelled on disk")
-    else:
-        raise AssertionError("a cancelled job has a model")
 
 
 @scripted

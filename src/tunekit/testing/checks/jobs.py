@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -45,9 +47,25 @@ def it_is_a_backend(case: Case) -> None:
     backend = case.backend()
     for protocol in (Backend, Trains, Predicts):
         expect_that(isinstance(backend, protocol), f"{backend!r} is no {protocol.__name__}")
+        for name, promised in inspect.getmembers(protocol, inspect.isfunction):
+            if not name.startswith("_"):
+                _can_be_called(getattr(backend, name), promised)
+    expect_that(
+        inspect.iscoroutinefunction(getattr(backend, "predict", None)), "predict isn't async"
+    )
     expect_that(backend.name, "it has no name")
     orjson.dumps(dict(backend.options))
     expect_that(case.backend().options == backend.options, "two instances differ in options")
+
+
+def _can_be_called(method: Callable[..., Any], promised: Callable[..., Any]) -> None:
+    """A method takes what the protocol's takes, by position."""
+    arguments = list(inspect.signature(promised).parameters)[1:]
+    try:
+        inspect.signature(method).bind(*arguments)
+    except TypeError as error:
+        said = f"{promised.__qualname__}({', '.join(arguments)})"
+        raise AssertionError(f"it can't be called as {said}: {error}") from error
 
 
 @check(every=False)
@@ -123,6 +141,28 @@ def a_failed_job_says_why(case: Case) -> None:
     expect_that(resumed.id == job.id, "resume started another run")
     resumed.wait(timeout=case.harness.patience)
     expect_that(case.provider.jobs() == 2, f"{case.provider.jobs()} jobs after one was resumed")
+
+
+@check(every=False)
+def a_cancelled_job_stays_cancelled(case: Case) -> None:
+    """Cancelling is final, and an error to wait for; resumed, the same run ends in a model."""
+    if case.provider is not None:
+        case.provider.story(*[State.RUNNING] * 9, State.SUCCEEDED)
+    job = case.submit()
+    if job.status.terminal:
+        return  # a backend that is done at once has nothing to cancel
+    job.cancel()
+    try:
+        job.wait(timeout=case.harness.patience)
+    except tunekit.JobCancelled:
+        expect_that(tunekit.attach(job.id).status is State.CANCELLED, "not cancelled on disk")
+    else:
+        raise AssertionError("a cancelled job has a model")
+    if case.provider is not None:
+        case.provider.story(State.RUNNING, State.SUCCEEDED)
+    resumed = case.submit(resume=True)
+    expect_that(resumed.id == job.id, "resume started another run")
+    resumed.wait(timeout=case.harness.patience)
 
 
 @check(every=False)
