@@ -17,6 +17,7 @@ from .errors import (
     DataError,
     InputError,
     ModelError,
+    TunekitError,
     UnsupportedTask,
     did_you_mean,
 )
@@ -123,7 +124,10 @@ def submit(
     errors = [finding for finding in planned.findings if finding.severity == "error"]
     if errors:
         raise DataError(
-            f"{len(errors)} findings stand in the way of training (data.check() has all):", errors
+            f"{planned.setup.data.name}: {len(errors)} "
+            f"{'error stands' if len(errors) == 1 else 'errors stand'} in the way of training "
+            "(tunekit.plan(…).findings has all that was found):",
+            errors,
         )
     home = _config().home
     runs = Runs(home)
@@ -135,7 +139,15 @@ def submit(
         job.reattached = joined
         if joined:
             log.info("joined run %s, which is unfinished, instead of starting another", job.id)
-        return job.start()
+        try:
+            return job.start()
+        except BackendError:
+            raise
+        except TunekitError:
+            # No base weights, a missing extra: it never began, so it leaves nothing to clear up.
+            if not joined:
+                run.discard()
+            raise
 
 
 def plan(

@@ -44,7 +44,7 @@ def write_file(path: Path, chunks: bytes | Iterable[bytes]) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with disk_errors(f"writing {path}"):
         try:
-            with open(temporary, "wb") as stream:
+            with open(temporary, "wb", buffering=1 << 20) as stream:
                 stream.writelines(chunks)
                 stream.flush()
                 os.fsync(stream.fileno())

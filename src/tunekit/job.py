@@ -115,14 +115,16 @@ class Job:
         return self.refresh()
 
     def events(self) -> Iterator[Event]:
-        """What happened so far, oldest first: states as seen here, and the backend's events."""
+        """What happened so far, oldest first: the backend's events, and states that only we saw."""
         self._record = self._run.read()
+        ref = self._record.ref
+        told = list(self._trains.events(ref)) if ref is not None else []
+        known = {event.message for event in told if event.kind == "state"}
         seen = [
             Event(passed.at, "state", str(passed.state), {"raw": passed.raw})
             for passed in self._record.states
+            if passed.raw not in known
         ]
-        ref = self._record.ref
-        told = list(self._trains.events(ref)) if ref is not None else []
         yield from sorted([*seen, *told], key=lambda event: event.at)
 
     def wait(self, timeout: float | None = None) -> Model:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -181,6 +182,12 @@ class Run:
         """Note a remote step; it is on the disk when this returns."""
         step = {"at": now(), "name": name, "facts": facts}
         self.change(lambda record: record.model_copy(update={"steps": (*record.steps, step)}))
+
+    def discard(self) -> None:
+        """Remove a run that never began. One that a backend was told of stays."""
+        if self.steps or self.read().ref is not None:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_over(self) -> Record:
         """Begin another attempt of a failed or cancelled run."""

@@ -12,6 +12,8 @@ from tunekit.testing.fake import FakeBackend
 from tunekit.testing.harness import BackendHarness, Provider, Step
 from tunekit.testing.server import Fault, ScriptedServer
 
+#: So that a job has ended when it is waited for, and nobody sleeps.
+BRIEF = ("running", "succeeded")
 HERE = Path(__file__).parent
 ROUTES: Mapping[Step, str] = {
     "upload": "POST /files",
@@ -77,4 +79,5 @@ class FakeProvider(Provider):
 @contextmanager
 def served(home: Path) -> Iterator[Provider]:
     with ScriptedServer(home.parent / f"{home.name}-provider", key=FakeProvider.key) as server:
+        server.service.story = BRIEF
         yield FakeProvider(server)

@@ -379,7 +379,7 @@ PLANTS = {
     "answers mixed up between threads": Plant(
         "all_ways_of_asking_agree__transformation_sft", SharesItsInputs
     ),
-    "a cancel that isn't sent": Plant("a_cancelled_job_stays_cancelled", NeverCancels),
+    "a cancel that isn't sent": Plant("a_cancelled_job_stays_cancelled", NeverCancels, served=True),
     "a predict that blocks": Plant("it_is_a_backend", BlocksWhenAsked),
     "a submit of another time": Plant("it_is_a_backend", SubmitsWithoutAJournal),
     "a hyperparameter that is dropped": Plant(

@@ -81,7 +81,7 @@ CLIENT_MOMENTS: dict[str, Moment] = {
     "recipe is there": _any("runs/[0-9]*/recipe.json"),
     "worker is starting": _any("runs/[0-9]*/worker.log"),
     "worker has its lock": _any("runs/[0-9]*/worker.lock"),
-    "submission is noted": _any("runs/[0-9]*/job.json", '"ref":"'),
+    "submission is noted": _any("runs/[0-9]*/job.json", '"ref": "'),
     "worker trains": _events(2),
     "result is there": _any("runs/[0-9]*/result.json"),
 }

@@ -1,10 +1,10 @@
 """Our own HTTP, for backends that have no SDK.
 
-Every way a call can fail becomes one class of ``tunekit.errors``, through one table
-(:data:`STATUS_ERRORS` for answers, :data:`EXCEPTION_ERRORS` for the lack of one). Who may repeat a
-call is decided by the method that makes it: :meth:`HttpClient.get` and :meth:`HttpClient.repeat`
-try again where the error says so, :meth:`HttpClient.create` never does, since a create whose
-answer was lost may have been done all the same.
+Every way a call can fail becomes one class of ``tunekit.errors``, see
+:mod:`tunekit.backends.http_errors`. Who may repeat a call is decided by the method that makes it:
+:meth:`HttpClient.get` and :meth:`HttpClient.repeat` try again where the error says so,
+:meth:`HttpClient.create` never does, since a create whose answer was lost may have been done all
+the same.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import httpx2
 import orjson
@@ -33,96 +31,24 @@ from tenacity import (
 from ..errors import (
     AuthenticationFailed,
     BackendError,
-    BackendTimeout,
     ConfigError,
-    Conflict,
-    ConnectionFailed,
     InvalidRequest,
     MalformedAnswer,
-    NotFound,
-    PermissionDenied,
-    RateLimited,
-    ServerFailed,
+)
+from .http_errors import (
+    ADVICE,
+    RAISED_BY_HTTPX,
+    expect,
+    failure,
+    message_of,
+    refusal,
+    retry_after_of,
 )
 
-__all__ = ["EXCEPTION_ERRORS", "STATUS_ERRORS", "AsyncSession", "HttpClient", "expect", "failure"]
+__all__ = ["AsyncSession", "HttpClient", "expect"]
 
 LONGEST_MESSAGE = 400
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-#: What an HTTP status means. Statuses that aren't listed: 4xx as 400, 5xx as 500.
-STATUS_ERRORS: Mapping[int, type[BackendError]] = {
-    400: InvalidRequest,
-    401: AuthenticationFailed,
-    403: PermissionDenied,
-    404: NotFound,
-    408: BackendTimeout,
-    409: Conflict,
-    410: NotFound,
-    422: InvalidRequest,
-    429: RateLimited,
-    500: ServerFailed,
-}
-
-#: What the lack of an answer means. The most specific class wins; ConfigError stands for an
-#: address that can't be one.
-EXCEPTION_ERRORS: Mapping[type[Exception], type[BackendError | ConfigError]] = {
-    httpx2.TimeoutException: BackendTimeout,
-    httpx2.NetworkError: ConnectionFailed,
-    httpx2.ProxyError: ConnectionFailed,
-    httpx2.RemoteProtocolError: ConnectionFailed,
-    httpx2.LocalProtocolError: InvalidRequest,
-    httpx2.UnsupportedProtocol: ConfigError,
-    httpx2.InvalidURL: ConfigError,
-    httpx2.DecodingError: MalformedAnswer,
-    httpx2.TooManyRedirects: MalformedAnswer,
-    httpx2.HTTPStatusError: MalformedAnswer,
-    httpx2.CookieConflict: MalformedAnswer,
-    httpx2.SSEError: MalformedAnswer,
-    httpx2.StreamError: MalformedAnswer,
-}
-RAISED_BY_HTTPX = (
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    httpx2.CookieConflict,
-    httpx2.StreamError,
-)
-
-ADVICE: Mapping[type[Exception], str] = {
-    BackendTimeout: "What was asked may have been done all the same; look before asking again.",
-    ConnectionFailed: "Check the network and the address, then try again.",
-    ConfigError: "Write the address as https://host/path.",
-    MalformedAnswer: "Check that the address is the one of the API.",
-    NotFound: "Check the id and the address.",
-    PermissionDenied: "Check what this key may do.",
-    RateLimited: "Try again later.",
-    ServerFailed: "Try again later.",
-}
-
-T = TypeVar("T")
-
-
-def expect(answer: object, name: str, kind: type[T], *, backend: str) -> T:
-    """A field of an answer, or MalformedAnswer where it is missing or of another type.
-
-    >>> expect({"id": "job-1"}, "id", str, backend="fake")
-    'job-1'
-    """
-    value = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(value, kind):
-        raise MalformedAnswer(
-            f"the answer has no {name!r} of type {kind.__name__}. {ADVICE[MalformedAnswer]}",
-            backend=backend,
-        )
-    return value
-
-
-def failure(raised: type[Exception]) -> type[BackendError | ConfigError]:
-    """The error that stands for an exception of httpx2: its nearest ancestor in the table."""
-    for ancestor in raised.__mro__:
-        if ancestor in EXCEPTION_ERRORS:
-            return EXCEPTION_ERRORS[ancestor]
-    return ConnectionFailed
 
 
 class _Wire:
@@ -150,16 +76,17 @@ class _Wire:
         self.longest_wait = longest_wait
         try:
             url = httpx2.URL(base_url)
-        except (httpx2.InvalidURL, TypeError) as error:
-            raise ConfigError(f"{backend}: no usable address. {ADVICE[ConfigError]}") from error
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ConfigError(f"{backend}: {base_url!r} is no address. {ADVICE[ConfigError]}")
+        except (httpx2.InvalidURL, TypeError):
+            # Without the cause, which repeats parts of what may hold a password.
+            raise ConfigError(f"{backend}: no usable address. {ADVICE[ConfigError]}") from None
         if url.userinfo:
             # The address is stored with every job; a secret has no place in it.
             raise ConfigError(
                 f"{backend}: the address holds a user name or password. Leave it out, put the key "
                 "into an environment variable and name that variable in the config."
             )
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ConfigError(f"{backend}: {base_url!r} is no address. {ADVICE[ConfigError]}")
         # A proxy of the environment is for the world outside, never for this machine.
         self.trust_env = url.host not in LOOPBACK
         self.encrypted = url.scheme == "https" and transport is None
@@ -232,7 +159,7 @@ class _Wire:
     def _lost(self, method: str, path: str, raised: Exception) -> BackendError | ConfigError:
         """The error for a call that got no answer, with its cause."""
         error_type = failure(type(raised))
-        what = self._clean(f"{method} {path}: {str(raised) or type(raised).__name__}")
+        what = self._clean(f"{method} {path}: {str(raised) or type(raised).__name__}").rstrip(".")
         advice = ADVICE.get(error_type, "Check what was asked.")
         error: BackendError | ConfigError
         if issubclass(error_type, BackendError):
@@ -271,10 +198,7 @@ class _Wire:
         self, method: str, path: str, response: httpx2.Response, request_id: str | None
     ) -> NoReturn:
         status = response.status_code
-        default: type[BackendError] = (
-            ServerFailed if status >= 500 else InvalidRequest if status >= 400 else MalformedAnswer
-        )
-        error_type = STATUS_ERRORS.get(status, default)
+        error_type = refusal(status)
         advice = ADVICE.get(error_type, "Check what was asked.")
         if error_type is AuthenticationFailed:
             advice = (
@@ -282,13 +206,13 @@ class _Wire:
                 if self.key_env
                 else "Name the environment variable that holds the key in the config."
             )
-        said = self._clean(_message(response)).rstrip(".")
+        said = self._clean(message_of(response)).rstrip(".")
         raise error_type(
             f"{method} {path}: {status} {said}. {advice}",
             backend=self.backend,
             status=status,
             request_id=request_id,
-            retry_after=_retry_after(response.headers),
+            retry_after=retry_after_of(response.headers),
         )
 
     def _retries(self) -> dict[str, Any]:
@@ -404,35 +328,3 @@ class AsyncSession:
         else:
             return self._wire._read(method, path, response)
         raise lost
-
-
-def _message(response: httpx2.Response) -> str:
-    """What the other side said went wrong, wherever it put it."""
-    try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return response.text or response.reason_phrase
-    said = body
-    if isinstance(body, dict):
-        said = body.get("error", body.get("message", body.get("detail", body)))
-    if isinstance(said, dict):
-        said = said.get("message", said)
-    return said if isinstance(said, str) else orjson.dumps(said).decode()
-
-
-def _retry_after(headers: httpx2.Headers) -> float | None:
-    """Seconds to wait, from a number or a date; None where nothing usable was said."""
-    told = headers.get("retry-after")
-    if told is None:
-        return None
-    try:
-        return max(0.0, float(told))
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

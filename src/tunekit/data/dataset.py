@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import orjson
-
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, MissingExtra, did_you_mean
 from ..findings import Finding
 from ..tasks.base import Row, Task
 from .checks import Findings, check
@@ -20,7 +20,7 @@ from .reading import open_source, task_options
 from .render import records_in, write_in
 from .sources import MemorySource, Source
 from .splitting import draw, split_positions
-from .table import Table, scan
+from .table import Fingerprint, Rows, Table, scan
 
 if TYPE_CHECKING:
     import datasets
@@ -86,6 +86,7 @@ class Dataset:
             InputError: an unknown format, field or option.
             MissingExtra: Parquet without pyarrow.
         """
+        _check_task(task)
         path = Path(path)
         options = dict(reader_options)
         source = open_source(path, task, columns, format, options)
@@ -93,13 +94,14 @@ class Dataset:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row | Mapping[str, Any]], task: Task) -> Dataset:
-        """A data set from rows, or from mappings with the task's field names.
+        """A data set from rows, or from mappings with the task's field names. Mappings are copied.
 
         Raises:
             DataError: a row isn't one of this task; all bad ones at once.
         """
-        records = [_as_record(row) for row in rows]
-        return cls._scanned(MemorySource(records, "rows", task, None), task, {}, "raise")
+        _check_task(task)
+        records = [row if isinstance(row, Row) else deepcopy(row) for row in rows]
+        return cls._scanned(MemorySource(records, "rows", task), task, {}, "raise")
 
     @classmethod
     def from_pandas(
@@ -111,11 +113,14 @@ class Dataset:
         **reader_options: Any,
     ) -> Dataset:
         """A data set from a pandas frame. The rows are copied; missing values become ``None``."""
-        filled = frame.astype(object).where(frame.notna(), None)
+        _check_task(task)
+        names = [str(name) for name in frame.columns]
+        filled = frame.set_axis(names, axis=1).astype(object).where(frame.notna().to_numpy(), None)
         records = [
-            {str(key): cell for key, cell in one.items()} for one in filled.to_dict("records")
+            dict(zip(names, map(_plain, cells), strict=True))
+            for cells in filled.itertuples(index=False, name=None)
         ]
-        source = MemorySource(records, "frame", task, columns)
+        source = MemorySource(records, "frame", task, columns, names)
         return cls._scanned(source, task, task_options(task, reader_options), "raise")
 
     @classmethod
@@ -133,7 +138,9 @@ class Dataset:
         """
         from .hub import HubRecords
 
-        source = MemorySource(HubRecords(dataset), "dataset", task, columns)
+        _check_task(task)
+        records = HubRecords(dataset)
+        source = MemorySource(records, "dataset", task, columns, records.columns)
         return cls._scanned(source, task, task_options(task, reader_options), "raise")
 
     @classmethod
@@ -151,7 +158,9 @@ class Dataset:
                 table.misread,
             )
         if not len(table):
-            raise DataError(f"{source.name} has no rows.", table.misread)
+            raise DataError(
+                f"{source.name} has no rows that could be read. Give at least one.", table.misread
+            )
         return cls(table, task.resolve(table.labels))
 
     # --- what it is -----------------------------------------------------------------------------
@@ -160,7 +169,7 @@ class Dataset:
         return len(self._table) if self._picked is None else len(self._picked)
 
     def __iter__(self) -> Iterator[Any]:
-        return (row for _, row in self.numbered())
+        return chain.from_iterable(rows for _, rows in self._portions())
 
     def numbered(self) -> Iterator[tuple[int, Any]]:
         """The rows, each with its line in the source; :meth:`place` says it for people.
@@ -168,6 +177,11 @@ class Dataset:
         Raises:
             DataChanged: the source isn't what it was.
         """
+        return chain.from_iterable(
+            zip(lines, rows, strict=True) for lines, rows in self._portions()
+        )
+
+    def _portions(self) -> Iterator[Rows]:
         return self._table.rows(self._picked)
 
     @overload
@@ -178,7 +192,7 @@ class Dataset:
         positions = range(len(self._table)) if self._picked is None else self._picked
         if isinstance(index, slice):
             return Dataset(self._table, self.task, array("Q", positions[index]))
-        return self._table.row(positions[index])
+        return next(self._table.rows((positions[index],))).rows[0]
 
     def __repr__(self) -> str:
         return f"<Dataset {self._table.source.name}: {len(self)} rows of {self.task.kind}>"
@@ -206,32 +220,24 @@ class Dataset:
         """
         if self._picked is None:
             return self._table.fingerprint
-        digest = hashlib.blake2b(digest_size=16)
-        for row in self:
-            digest.update(orjson.dumps(row.content))
-        return digest.hexdigest()
+        fingerprint = Fingerprint()
+        for _, rows in self._portions():
+            fingerprint.add(rows)
+        return str(fingerprint)
 
     @cached_property
     def label_counts(self) -> Mapping[str, int]:
         """How many rows (spans) have each label, for the tasks that have labels."""
         if self._picked is None:
             return self._table.labels
-        counts: dict[str, int] = {}
-        for row in self:
-            for label in self.task.label_values(row):
-                counts[label] = counts.get(label, 0) + 1
-        return counts
+        return Counter(chain.from_iterable(map(self.task.label_values, self)))
 
     @cached_property
     def needs(self) -> Mapping[str, int]:
         """The features that rows need a backend to carry, with the number of such rows."""
         if self._picked is None or not self._table.needs:
             return self._table.needs
-        counts: dict[str, int] = {}
-        for row in self:
-            for feature in self.task.needs(row):
-                counts[feature] = counts.get(feature, 0) + 1
-        return counts
+        return Counter(chain.from_iterable(map(self.task.needs, self)))
 
     def column(self, name: str) -> list[Any]:
         """One field, or one column of ``meta``, of all rows.
@@ -245,7 +251,8 @@ class Dataset:
         missing = object()
         cells = [row.get(name, missing) for row in self]
         if all(cell is missing for cell in cells):
-            raise InputError(f"no column {name!r} in {self!r}")
+            known = {*self.task.columns, "id", *(key for row in self for key, _ in row.meta)}
+            raise InputError(f"no column {name!r} in {self!r}. {did_you_mean(name, known)}")
         return [None if cell is missing else cell for cell in cells]
 
     def check(self) -> Findings:
@@ -341,7 +348,9 @@ class Dataset:
         try:
             import pandas
         except ModuleNotFoundError as error:
-            raise InputError("to_pandas needs pandas: pip install pandas") from error
+            if error.name != "pandas":
+                raise
+            raise MissingExtra("to_pandas needs pandas.", extra="pandas") from error
         return pandas.DataFrame(list(records_in(self, "jsonl")))
 
     def to_hf(self) -> datasets.Dataset:
@@ -351,11 +360,12 @@ class Dataset:
         return to_hub(list(records_in(self, "jsonl")))
 
 
-def _as_record(row: Row | Mapping[str, Any]) -> Any:
-    if isinstance(row, Row):
-        return {
-            ("id" if name == "given_id" else name): value
-            for name, value in row
-            if name != "meta" and value is not None
-        } | dict(row.meta)
-    return row
+def _check_task(task: Any) -> None:
+    if not isinstance(task, Task):
+        name = task.__name__ if isinstance(task, type) else type(task).__name__
+        raise InputError(f"task={name} is no task. Make one: Classification(), Extraction() …")
+
+
+def _plain(cell: Any) -> Any:
+    """A cell of a frame without numpy's types."""
+    return cell.tolist() if hasattr(cell, "tolist") else cell

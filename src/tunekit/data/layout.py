@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ..errors import DataError, InputError, did_you_mean
 from ..tasks.base import Task
 
-__all__ = ["Columns", "Layout", "freeze", "layout_for"]
+__all__ = ["Columns", "Layout", "example_columns", "freeze", "layout_for"]
 
 #: What a caller says: the column of each field, or several columns for a field with many values.
 Columns = Mapping[str, str | Sequence[str]]
 
 
-class Layout(NamedTuple):
-    """Pairs of field and column; fields made of several columns; all other columns."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Pairs of field and column; fields made of several columns; the fields that are texts."""
 
     single: tuple[tuple[str, str], ...]
     several: tuple[tuple[str, tuple[str, ...]], ...]
-    meta: tuple[str, ...] | None  # None: whatever else a record has
     text: frozenset[str]
+    used: frozenset[str]
 
     def fields(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The task's fields of one record."""
+        """The task's fields of one record; all that isn't one of them goes into ``meta``."""
         fields: dict[str, Any] = {}
         for field, column in self.single:
             if column in record:
@@ -34,16 +36,22 @@ class Layout(NamedTuple):
                 fields[field] = value
         for field, columns in self.several:
             fields[field] = tuple(record.get(column) for column in columns)
-        names = record.keys() - self.used if self.meta is None else self.meta
-        if names:
-            fields["meta"] = tuple((name, freeze(record[name])) for name in record if name in names)
+        if not record.keys() <= self.used:
+            fields["meta"] = tuple(
+                (name, freeze(value)) for name, value in record.items() if name not in self.used
+            )
         return fields
 
-    @property
-    def used(self) -> frozenset[str]:
-        """The columns that are fields."""
-        one = [column for _, column in self.single]
-        return frozenset(one).union(*(columns for _, columns in self.several))
+    def of_cells(
+        self, header: Sequence[str]
+    ) -> Callable[[Sequence[Sequence[str]]], list[dict[str, Any]]]:
+        """A function from rows of cells, all of them texts, to the fields of each."""
+        where = {name: index for index, name in enumerate(header)}
+        if len(self.single) == len(self.used) == len(header) == 2:
+            # Two plain columns are what most tables have: spare them a look-up for every cell.
+            (one, first), (two, second) = ((name, where[column]) for name, column in self.single)
+            return lambda rows: [{one: cells[first], two: cells[second]} for cells in rows]
+        return lambda rows: [self.fields(dict(zip(header, cells, strict=True))) for cells in rows]
 
 
 def freeze(value: Any) -> Any:
@@ -64,39 +72,62 @@ def layout_for(
     of the others are checked one by one.
 
     Raises:
-        InputError: ``columns`` names a field that the task doesn't have.
-        DataError: a column isn't there.
+        InputError: ``columns`` names a field that the task doesn't have, or isn't a mapping.
+        DataError: a column isn't there, or stands there twice.
     """
     known = (*task.columns, "id")
-    for field in columns or {}:
+    mapping: dict[str, tuple[str, ...] | str] = {field: field for field in known}
+    given = _given(columns)
+    for field in given:
         if field not in known:
             raise InputError(
                 f"columns: {task.kind} has no field {field!r}. {did_you_mean(field, known)}"
             )
-    mapping = {**{field: field for field in known}, **(columns or {})}
-    named = set(columns or {})
+    mapping.update(given)
     single: list[tuple[str, str]] = []
     several: list[tuple[str, tuple[str, ...]]] = []
     missing: list[str] = []
     for field, column in mapping.items():
-        wanted = (column,) if isinstance(column, str) else tuple(column)
+        wanted = (column,) if isinstance(column, str) else column
         absent = [name for name in wanted if header is not None and name not in header]
-        if absent and (field in named or field in task.required):
+        if absent and (field in given or field in task.required):
             missing.extend(f"{name!r} (for {field})" for name in absent)
         if absent:
             continue
         if isinstance(column, str):
             single.append((field, column))
         else:
-            several.append((field, wanted))
+            several.append((field, column))
     if missing:
-        assert header is not None
-        example = ", ".join(f'"{field}": "…"' for field in task.required)
         raise DataError(
             f"{source}: no column {', '.join(missing)}. It has "
-            f"{', '.join(map(repr, header)) or 'none'}. Say which is which: columns={{{example}}}."
+            f"{', '.join(map(repr, header or ())) or 'none'}. Say which is which: "
+            f"{example_columns(task)}."
         )
-    layout = Layout(tuple(single), tuple(several), None, task.text_fields)
-    if header is not None:
-        layout = layout._replace(meta=tuple(name for name in header if name not in layout.used))
-    return layout
+    twice = sorted({name for name in header or () if header and header.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{source}: columns stand twice: {', '.join(map(repr, twice))}. Rename one of each."
+        )
+    used = frozenset(column for _, column in single).union(*(names for _, names in several))
+    return Layout(tuple(single), tuple(several), task.text_fields | {"id"}, used)
+
+
+def example_columns(task: Task) -> str:
+    """``columns=`` as a caller would write it for this task."""
+    pairs = ", ".join(f'"{field}": "…"' for field in task.required)
+    return f"columns={{{pairs}}}"
+
+
+def _given(columns: Columns | None) -> dict[str, tuple[str, ...] | str]:
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise InputError(f"columns maps fields to columns, it is no {type(columns).__name__}")
+    given: dict[str, tuple[str, ...] | str] = {}
+    for field, column in columns.items():
+        names = tuple(column) if isinstance(column, Sequence) else ()
+        if not names or not all(isinstance(name, str) for name in names):
+            raise InputError(f"columns: {field} is a column's name or a list of names")
+        given[field] = column if isinstance(column, str) else names
+    return given

@@ -10,7 +10,7 @@ from ..errors import InputError, did_you_mean
 from ..findings import Finding
 from ..formats.base import Codec, Header, Undecoded
 from ..formats.registry import codec, codecs
-from ..tasks.base import Task
+from ..tasks.base import Misread, Task
 from .layout import Columns, freeze
 from .sources import JsonSource, ParquetSource, Source
 from .text import CsvSource, JsonlSource
@@ -37,13 +37,14 @@ class CodecSource(JsonlSource):
         super().__init__(path, task, None, encoding=encoding)
         self._task, self._codec = task, wire
 
-    def fields(self, value: Any) -> dict[str, Any] | str:
+    def fields(self, line: int, value: Any) -> dict[str, Any] | Misread:
         example = self._codec.decode(value, Header())
         if isinstance(example, Undecoded):
-            return f"{example.field}: {example.message}" if example.field else example.message
+            return Misread(line, example.field, example.message)
         row = self._task.lift(example)
         if isinstance(row, Finding):
-            return row.message
+            message = f"{row.message} {row.suggestion}" if row.suggestion else row.message
+            return Misread(line, row.field, message)
         fields = {name: cell for name, cell in row if name not in ("given_id", "meta")}
         # Other keys of the record belong to nobody here, and are kept.
         rest = {key: one for key, one in value.items() if key not in self._codec.keys}
@@ -64,20 +65,23 @@ def open_source(
         )
     if kind not in _known():
         raise InputError(f"no format {kind!r}. {did_you_mean(kind, _known())}")
+    if kind == "parquet":
+        return ParquetSource(path, task, columns)
     encoding = options.pop("encoding", "utf-8")
     if not isinstance(encoding, str):
         raise InputError(f"encoding is {type(encoding).__name__}, not a text")
     if kind in ("csv", "tsv"):
         delimiter = options.pop("delimiter", "\t" if kind == "tsv" else None)
+        if delimiter is not None and not isinstance(delimiter, str):
+            raise InputError(f"delimiter is {type(delimiter).__name__}, not a text")
         return CsvSource(path, task, columns, encoding=encoding, delimiter=delimiter)
     if kind == "json":
         return JsonSource(path, task, columns, encoding)
     if kind == "jsonl":
         return JsonlSource(path, task, columns, encoding=encoding)
-    if kind == "parquet":
-        return ParquetSource(path, task, columns)
-    if columns is not None:
-        raise InputError(f"format {kind!r} says itself what is what: it takes no columns")
+    said = ["columns"] if columns is not None else sorted(options)
+    if said:
+        raise InputError(f"format {kind!r} says itself what is what: it takes no {said[0]}")
     return CodecSource(path, task, codec(kind), encoding)
 
 
@@ -87,18 +91,16 @@ def task_options(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an option that nobody here knows, or a value it can't have.
     """
-    checked: dict[str, Any] = {}
     for name, value in options.items():
-        if name not in task.reader_options:
-            known = {*task.reader_options, "encoding", "delimiter"}
+        allowed = task.reader_options.get(name)
+        if allowed is None:
             raise InputError(
-                f"no reader option {name!r} for {task.kind} here. {did_you_mean(name, known)}"
+                f"no reader option {name!r} for {task.kind} in this format. "
+                f"{did_you_mean(name, task.reader_options)}"
             )
-        allowed = task.reader_options[name]
-        if value not in allowed:
+        if not any(value == one and type(value) is type(one) for one in allowed):
             raise InputError(f"{name}={value!r}: it is one of {', '.join(map(repr, allowed))}")
-        checked[name] = value
-    return checked
+    return dict(options)
 
 
 def _known() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["records_in", "render", "row_record", "write_in"]
 
 ROWS = "jsonl"
+_line = partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def render(data: Dataset, task: Task, shape: Shape, format: str, prompt: Prompt) -> Iterator[bytes]:
@@ -32,9 +34,7 @@ def render(data: Dataset, task: Task, shape: Shape, format: str, prompt: Prompt)
     Raises:
         DataError: rows whose meaning forbids it; all at once, after the last good line.
     """
-    dumps, option = orjson.dumps, orjson.OPT_APPEND_NEWLINE
-    for record in _encoded(data, task, shape, codec(format), prompt):
-        yield dumps(record, option=option)
+    return map(_line, _encoded(data, task, shape, codec(format), prompt))
 
 
 def records_in(data: Dataset, format: str) -> Iterator[dict[str, Any]]:
@@ -47,8 +47,7 @@ def records_in(data: Dataset, format: str) -> Iterator[dict[str, Any]]:
 
 def write_in(data: Dataset, format: str, path: Path) -> Path:
     """Write a data set in a format, as a whole or not at all."""
-    option = orjson.OPT_APPEND_NEWLINE
-    write_file(path, (orjson.dumps(record, option=option) for record in records_in(data, format)))
+    write_file(path, map(_line, records_in(data, format)))
     return path
 
 

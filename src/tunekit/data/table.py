@@ -4,22 +4,45 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
-from ..errors import DataChanged
+from ..errors import DataChanged, DataError
 from ..findings import Finding
 from ..tasks.base import Misread, Record, Task
-from .sources import Source
+from .layout import example_columns
+from .sources import RUN, Run, Source
 
-__all__ = ["Table", "scan"]
+__all__ = ["Fingerprint", "Rows", "Table", "scan"]
 
-#: A place to start reading from is kept for one row in so many.
-STRIDE = 64
+
+class Rows(NamedTuple):
+    """Consecutive rows with the line where each begins."""
+
+    lines: Sequence[int]
+    rows: Sequence[Any]
+
+
+class Fingerprint:
+    """A digest of rows, the same wherever they come from and in whatever portions they are added."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def add(self, rows: Iterable[Any]) -> None:
+        """Add rows, at least one. Raises TypeError where one holds what has no JSON."""
+        self._digest.update(orjson.dumps([row.content for row in rows])[1:-1])
+        self._digest.update(b",")
+
+    def __str__(self) -> str:
+        return self._digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,113 +57,191 @@ class Table:
     labels: Mapping[str, int]
     needs: Mapping[str, int]
     misread: tuple[Finding, ...]
+    #: Where reading can begin: positions of rows, in ascending order, with their lines and places.
+    starts: array[int] = field(repr=False)
     lines: array[int] = field(repr=False)
     places: array[int] = field(repr=False)
 
     def __len__(self) -> int:
         return self.count
 
-    def rows(self, picked: Sequence[int] | None = None) -> Iterator[tuple[int, Any]]:
-        """Rows with their lines: all, or those at these positions, in this order."""
+    def rows(self, picked: Sequence[int] | None = None) -> Iterator[Rows]:
+        """All rows in portions, or those at these positions, in this order.
+
+        Raises:
+            DataChanged: the source isn't what it was.
+        """
         self.source.check_unchanged()
-        if picked is None:
-            yield from self._all()
-        else:
-            yield from self._picked(picked)
+        return self._all() if picked is None else self._picked(picked)
 
-    def row(self, position: int) -> Any:
-        """The row at a position."""
-        return next(iter(self.rows((position,))))[1]
-
-    def _all(self) -> Iterator[tuple[int, Any]]:
+    def _all(self) -> Iterator[Rows]:
         count = 0
-        for record, row in self._read(0):
-            count += 1
-            yield record.line, row
+        for lines, _, rows in _read(self.source, self.task, self.options):
+            count += len(rows)
+            yield Rows(lines, rows)
+        self.source.check_unchanged()
         if count != self.count:
-            raise DataChanged(f"{self.source.name} had {self.count} rows and has {count} now.")
+            raise DataChanged(
+                f"{self.source.name} had {self.count} rows and has {count} now. Read it again."
+            )
 
-    def _picked(self, picked: Sequence[int]) -> Iterator[tuple[int, Any]]:
-        reader: Iterator[tuple[Record, Any]] = iter(())
-        upcoming = -1  # the position of the row that reader yields next
-        for position in picked:
-            if not upcoming <= position < upcoming + STRIDE or upcoming < 0:
-                upcoming = position - position % STRIDE
-                reader = self._read(upcoming // STRIDE)
-            while True:
-                found = next(reader, None)
-                if found is None:
-                    raise DataChanged(f"{self.source.name} has fewer rows than it had.")
-                upcoming += 1
-                if upcoming > position:
-                    break
-            yield found[0].line, found[1]
-
-    def _read(self, stride: int) -> Iterator[tuple[Record, Any]]:
-        line, at = (self.lines[stride], self.places[stride]) if stride else (0, 0)
-        build = type(self.task).row_type.model_validate
-        for record in self.task.assemble(self.source.records(line, at), self.options):
-            if type(record) is Record:
-                try:
-                    yield record, build(record.fields)
-                except ValidationError:
-                    continue  # known since the first pass
+    def _picked(self, picked: Sequence[int]) -> Iterator[Rows]:
+        reader: Iterator[_Read] = iter(())
+        begin = end = 0  # the positions that `lines` and `rows` are about
+        lines: Sequence[int] = ()
+        rows: Sequence[Any] = ()
+        for first in range(0, len(picked), RUN):
+            picked_lines: list[int] = []
+            picked_rows: list[Any] = []
+            for position in picked[first : first + RUN]:
+                if not begin <= position < end:
+                    start = bisect_right(self.starts, position) - 1
+                    ahead = self.source.seeks and self.starts[start] > end
+                    if position < begin or ahead or not end:
+                        begin = end = self.starts[start]
+                        reader = _read(
+                            self.source,
+                            self.task,
+                            self.options,
+                            self.lines[start],
+                            self.places[start],
+                        )
+                    while position >= end:
+                        found = next(reader, None)
+                        if found is None:
+                            raise DataChanged(
+                                f"{self.source.name} has fewer rows than it had. Read it again."
+                            )
+                        lines, _, rows = found
+                        begin, end = end, end + len(rows)
+                picked_lines.append(lines[position - begin])
+                picked_rows.append(rows[position - begin])
+            yield Rows(picked_lines, picked_rows)
 
 
 def scan(source: Source, task: Task, options: Mapping[str, Any]) -> Table:
     """Read a source through once and keep what is needed to read it again."""
-    build = type(task).row_type.model_validate
-    dumps = orjson.dumps
-    digest = hashlib.blake2b(digest_size=16)
-    labels: dict[str, int] = {}
-    needs: dict[str, int] = {}
+    fingerprint = Fingerprint()
+    labels: Counter[str] = Counter()
+    needs: Counter[str] = Counter()
     misread: list[Finding] = []
-    lines, places = array("Q"), array("Q")
+    starts, begins, places = array("Q"), array("Q"), array("Q")
     has_labels = type(task).label_values is not Task.label_values
     has_needs = type(task).needs is not Task.needs
     count = 0
-    for record in task.assemble(source.records(), options):
-        if isinstance(record, Misread):
-            misread.append(_finding(source, record.line, record.field, record.message))
-            continue
+    for lines, place, rows in _read(source, task, options, misread=misread):
+        starts.append(count)
+        begins.append(lines[0])
+        places.append(place)
+        count += len(rows)
         try:
-            row = build(record.fields)
-        except ValidationError as error:
-            misread.extend(_findings(source, record, error))
-            continue
-        if not count % STRIDE:
-            lines.append(record.line)
-            places.append(record.at)
-        count += 1
-        digest.update(dumps(row.content))
+            fingerprint.add(rows)
+        except TypeError as error:
+            raise DataError(
+                f"{source.place(lines[0])} or one of the next {len(rows)} rows holds a value "
+                f"that JSON can't ({error}). Take it out."
+            ) from error
         if has_labels:
-            for label in task.label_values(row):
-                labels[label] = labels.get(label, 0) + 1
+            labels.update(chain.from_iterable(map(task.label_values, rows)))
         if has_needs:
-            for feature in task.needs(row):
-                needs[feature] = needs.get(feature, 0) + 1
+            needs.update(chain.from_iterable(map(task.needs, rows)))
     source.check_unchanged()
     return Table(
         source,
         task,
         options,
         count,
-        digest.hexdigest(),
+        str(fingerprint),
         labels,
         needs,
         tuple(misread),
-        lines,
+        starts,
+        begins,
         places,
     )
 
 
-def _findings(source: Source, record: Record, error: ValidationError) -> Iterator[Finding]:
+class _Read(NamedTuple):
+    """Rows with their lines, and the place of the first."""
+
+    lines: Sequence[int]
+    place: int
+    rows: list[Any]
+
+
+def _read(
+    source: Source,
+    task: Task,
+    options: Mapping[str, Any],
+    line: int = 0,
+    at: int = 0,
+    misread: list[Finding] | None = None,
+) -> Iterator[_Read]:
+    """Rows from a place on, at least one each time; ``misread`` takes what is none."""
+    # What model_validate calls, without its detour for every row.
+    build = type(task).row_type.__pydantic_validator__.validate_python
+    for run in _assembled(source, task, options, line, at):
+        try:
+            rows = list(map(build, run.records))
+        except ValidationError:
+            yield from _sorted_out(source, run, build, task, misread)
+        else:
+            if rows:
+                yield _Read(run.lines, run.places[0], rows)
+
+
+def _sorted_out(
+    source: Source, run: Run, build: Any, task: Task, misread: list[Finding] | None
+) -> Iterator[_Read]:
+    """The rows of a run that holds something else too."""
+    lines: list[int] = []
+    places: list[int] = []
+    rows: list[Any] = []
+    for record in run.one_by_one():
+        if isinstance(record, Misread):
+            if misread is not None:
+                misread.append(_finding(source, record.line, record.field, record.message))
+            continue
+        try:
+            rows.append(build(record.fields))
+        except ValidationError as error:
+            if misread is not None:
+                misread.extend(_findings(source, record, error, task))
+            continue
+        lines.append(record.line)
+        places.append(record.at)
+    if rows:
+        yield _Read(lines, places[0], rows)
+
+
+def _assembled(
+    source: Source, task: Task, options: Mapping[str, Any], line: int, at: int
+) -> Iterator[Run]:
+    """Runs of records in the form of rows."""
+    runs = source.runs(line, at)
+    if type(task).assemble is Task.assemble:
+        yield from runs
+        return
+    records = iter(task.assemble(chain.from_iterable(map(Run.one_by_one, runs)), options))
+    while batch := list(islice(records, RUN)):
+        yield Run(
+            [record.line for record in batch],
+            [0 if isinstance(record, Misread) else record.at for record in batch],
+            [record if isinstance(record, Misread) else record.fields for record in batch],
+        )
+
+
+def _findings(
+    source: Source, record: Record, error: ValidationError, task: Task
+) -> Iterator[Finding]:
     """pydantic's complaints about one record, in our words."""
     for one in error.errors(include_url=False):
         name = str(one["loc"][0]) if one["loc"] else None
         value = one["input"]
         if one["type"] == "missing":
-            yield _finding(source, record.line, name, f"there is no {name}.")
+            others = ", ".join(repr(column) for column, _ in record.fields.get("meta", ()))
+            has = f" It has {others}: say which is which, {example_columns(task)}." if others else ""
+            yield _finding(source, record.line, name, f"there is no {name}.{has}")
         elif one["type"] == "extra_forbidden":
             yield _finding(source, record.line, name, f"{name!r} is no field of a row.")
         elif value is None:

@@ -26,7 +26,9 @@ class OpenAIChat:
     def encode(self, example: Example, header: Header) -> dict[str, Any]:
         asked, target = example
         assert isinstance(asked, Turns) and isinstance(target, Said)
-        messages = [{"role": role, "content": text} for role, text in asked.turns]
+        messages = []
+        for role, text in asked.turns:  # a comprehension's own frame would cost more than this loop
+            messages.append({"role": role, "content": text})
         messages.append({"role": "assistant", "content": target.text})
         return {"messages": messages}
 

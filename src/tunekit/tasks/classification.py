@@ -25,6 +25,8 @@ from .base import Prompt, Row, Task, ask_passage, chat, unliftable, user_input, 
 
 __all__ = ["Classification", "ClassificationRow", "Label"]
 
+_LABELLED = Shape.LABELLED  # an enum's member takes long to look up, once a row and more
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -175,12 +177,12 @@ class Classification(Task):
 
     def input(self, asked: Asked, shape: Shape, prompt: Prompt) -> Input:
         assert isinstance(asked, Passage)
-        if shape is Shape.LABELLED:
+        if shape is _LABELLED:
             return asked
         return chat(asked.text, None, prompt, self.labels or ())
 
     def targets(self, row: ClassificationRow, asked: Asked, shape: Shape) -> tuple[Target, ...]:
-        if shape is Shape.LABELLED:
+        if shape is _LABELLED:
             return (Weights(((row.label, 1.0),)),)
         return (Said(row.label),)
 

@@ -20,6 +20,7 @@ import orjson
 
 from ..backends.base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..backends.http import AsyncSession, HttpClient, expect
+from ..durable import disk_errors
 from ..errors import (
     BackendError,
     Conflict,
@@ -192,21 +193,23 @@ class FakeBackend:
         noted = _uploaded(journal)
         files: dict[str, str] = {}
         for path in sorted((journal.folder / "data").glob("*.jsonl")):
-            with path.open("rb") as data:
+            with disk_errors(f"reading {path}"), path.open("rb") as data:
                 sha256 = hashlib.file_digest(data, "sha256").hexdigest()
-                if sha256 in noted:
-                    files[path.name] = noted[sha256]
-                    continue
-                there = self._client.get("/files", params={"sha256": sha256})
-                known = expect(there, "data", list, backend=self.name)
-                if known:
-                    answer = known[0]
-                else:
-                    data.seek(0)
-                    answer = self._client.create("/files", content=data)
+            if sha256 in noted:
+                files[path.name] = noted[sha256]
+                continue
+            there = self._client.get("/files", params={"sha256": sha256})
+            known = expect(there, "data", list, backend=self.name)
+            answer = known[0] if known else self._send(path)
             files[path.name] = expect(answer, "id", str, backend=self.name)
             journal.note("uploaded", id=files[path.name], sha256=sha256, reused=bool(known))
         return files
+
+    def _send(self, path: Path) -> Any:
+        with disk_errors(f"reading {path}"):
+            data = path.open("rb")
+        with data:  # a time-out is an OSError, too, and none of the disk
+            return self._client.create("/files", content=data)
 
     def find(self, run_id: str) -> Ref | None:
         # A job that ended without a model is an attempt that is over: a resumed run has another.

@@ -46,6 +46,9 @@ class Memory:
 
     def __init__(self, examples: Iterable[Example]) -> None:
         self._examples = tuple(examples)
+        self._answers = [_answer(example.target) for example in self._examples]
+        #: Every answer in order of first appearance, with nothing in its favour.
+        self._unknown = dict.fromkeys(self._answers, 0.0)
         self._exact: dict[object, Target] = {}
         self._sizes: list[int] = []
         self._holders: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -102,10 +105,10 @@ class Memory:
 
     def _by_answer(self, overlaps: Mapping[int, float], certain: str | None) -> dict[str, float]:
         """The best overlap of each remembered answer, in order of first appearance."""
-        best: dict[str, float] = {}
-        for index, example in enumerate(self._examples):
-            answer = _answer(example.target)
-            best[answer] = max(best.get(answer, 0.0), overlaps.get(index, 0.0))
+        best = dict(self._unknown)
+        for index, overlap in overlaps.items():
+            answer = self._answers[index]
+            best[answer] = max(best[answer], overlap)
         if certain is not None:
             best[certain] = 2.0  # above another example with the same words
         return best

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch.nn.functional import normalize
 
@@ -155,7 +156,7 @@ def _load_model(base: Base, path: Path) -> Any:
                 attn_implementation="sdpa",
                 dtype=torch.float32,
             )
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise WeightsError(
             f"{base.name}: transformers can't load {path} ({_first_line(error)}). "
             "Name another base model, or put this one there again."

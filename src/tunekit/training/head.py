@@ -36,7 +36,7 @@ HELD_OUT_MOST = 5_000
 STEPS = 500
 #: How far a weight may be from where the penalty wants it, which is what a gradient of so many
 #: times the weight decay means: for the result, and while values are compared.
-EXACT, ROUGH = 0.1, 1.0
+EXACT, ROUGH = 0.01, 1.0
 
 Report = Callable[[str, dict[str, Any]], None]
 

@@ -73,11 +73,11 @@ def known_length(model: str) -> int | None:
 def _as_folder(model: str) -> Path | None:
     """The folder that a name stands for, or ``None`` where it is a Hub id."""
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if model and folder.is_dir():
         return folder.resolve()
     if HUB_ID.fullmatch(model) and not model.startswith("."):
         return None
-    if folder.is_absolute() or len(folder.parts) > 1:
+    if model.startswith((".", "~")) or "/" in model or os.sep in model:
         raise WeightsError(f"no folder {model}. Name one that has config.json in it.")
     raise WeightsError(
         f"no base model {model!r}. {did_you_mean(model, CATALOGUE)} "

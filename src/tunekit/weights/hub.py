@@ -170,7 +170,8 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error
+    # "Not in the cache" is what huggingface_hub says last; why it looked there is the reason.
+    cause = (error.__cause__ or error) if isinstance(error, FileNotFoundError) else error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     return f"{type(cause).__name__}: {lines[0].rstrip('.')}" if lines else type(cause).__name__
 

@@ -11,7 +11,8 @@ import httpx2
 import pytest
 
 from tunekit import errors
-from tunekit.backends.http import EXCEPTION_ERRORS, HttpClient, expect, failure
+from tunekit.backends.http import HttpClient, expect
+from tunekit.backends.http_errors import EXCEPTION_ERRORS, failure
 
 KEY = "sk-very-secret-123"
 Handler = Callable[[httpx2.Request], httpx2.Response]
@@ -259,10 +260,14 @@ def test_an_address_that_is_none_is_a_config_error(address: str) -> None:
         HttpClient("mine", address)
 
 
-def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "address", [f"https://me:{KEY}@api.test", f"ftp://{KEY}@api.test", f"http://a:{KEY}\0@api"]
+)
+def test_a_password_in_the_address_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(errors.ConfigError) as caught:
-        HttpClient("mine", f"https://me:{KEY}@api.test")
-    assert KEY not in str(caught.value)
+        HttpClient("mine", address)
+    assert KEY not in "".join(traceback.format_exception_only(caught.value))
+    assert caught.value.__cause__ is None
 
 
 def test_the_key_is_read_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,9 @@ __all__ = ["Machine", "estimate", "head_settings", "recipe"]
 
 #: A guess that is near for European languages.
 CHARACTERS_A_TOKEN = 4
+#: A text of which less than a hundredth would be read is no text to learn from: most likely it is a
+#: file that went astray.
+HARDLY_READ = 100
 #: The two tokens that stand around every text.
 FRAME = 2
 WHY_NOT = {
@@ -128,17 +131,30 @@ def estimate(setup: Setup) -> Estimate:
     length = setup.hyperparameters.get("max_length") or known_length(setup.model)
     characters = rows = cut = 0
     first_cut = None
-    for place, row in enumerate(setup.data):
+    findings: list[Finding] = []
+    for place, (line, row) in enumerate(setup.data.numbered()):
         asked = setup.task.input(setup.task.asked(row), setup.route.shape, setup.prompt)
         text = asked.text if isinstance(asked, Passage) else ""
         rows += 1
         characters += len(text) if length is None else min(len(text), length * CHARACTERS_A_TOKEN)
+        if length is not None and len(text) > HARDLY_READ * length * CHARACTERS_A_TOKEN:
+            findings.append(
+                Finding(
+                    "text-hardly-read",
+                    "error",
+                    f"the text has {len(text):,} characters, and {setup.model} reads the first "
+                    f"{length} tokens, less than a hundredth of it.",
+                    row=place,
+                    source=setup.data.place(line),
+                    field="text",
+                    suggestion="Shorten it, or leave it out with data.filter(…).",
+                )
+            )
         # A word is a token or more, so these are cut for certain.
         if length is not None and len(text) > length and len(text.split()) > length - FRAME:
             cut += 1
             first_cut = place if first_cut is None else first_cut
     tokens = characters // CHARACTERS_A_TOKEN + FRAME * rows
-    findings = []
     if cut:
         findings.append(
             Finding(

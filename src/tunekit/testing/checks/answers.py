@@ -156,12 +156,21 @@ def a_bad_input_costs_no_other(case: Case) -> None:
         raise AssertionError("a bad input raises nothing")
 
 
-@check()
-def a_long_row_survives(case: Case) -> None:
-    """A row of more than a megabyte is trained on, and asked about, beside the usual ones."""
+@check(reads=True)
+def a_long_row_is_trained_or_refused(case: Case) -> None:
+    """A row of more than a megabyte is trained on and asked about, beside the usual ones; or the
+    data are refused, before anything is sent, and the usual ones are still answered."""
     sample = case.pair.sample
     long = sample.long(LONG)
-    model = case.train(case.data([*case.rows(), long]))
+    data = case.data([*case.rows(), long])
+    if any(finding.severity == "error" for finding in case.plan(data).findings):
+        _refused(case, lambda: case.submit(data))
+        asked = [value_of(sample.task, long), *values(case)]
+        answers = case.done().result().predict(asked, errors="return")[1:]
+        failed = [answer for answer in answers if isinstance(answer, Failure)]
+        expect_that(not failed, f"beside a long input others fail: {failed!r}")
+        return
+    model = case.train(data)
     answers = model.predict([value_of(sample.task, long), *values(case)])
     if case.harness.memorises:
         for row, answer in zip([long, *case.rows()], answers, strict=True):

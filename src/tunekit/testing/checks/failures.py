@@ -12,7 +12,7 @@ from unittest import mock
 
 import tunekit
 
-from ...backends.base import ModelRef
+from ...backends.base import ModelRef, State
 from ...errors import (
     AuthenticationFailed,
     BackendError,
@@ -154,6 +154,7 @@ def a_passing_fault_is_waited_out(case: Case, provider: Provider) -> None:
         Fault("refuse", status=503),
         Fault("cut"),
     )
+    provider.story(*[State.RUNNING] * 9, State.SUCCEEDED)
     job = case.submit()
     for fault in passing:
         provider.script("poll", fault)

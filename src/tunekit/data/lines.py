@@ -1,0 +1,139 @@
+"""The lines of a text file, decoded, each with its number and the byte where it begins.
+
+Lines are read and decoded a page at a time, since that is quicker. Where something on a page is
+damaged its lines are decoded one by one, so that a damaged line costs only itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, chain, islice, repeat
+from pathlib import Path
+
+from ..errors import DataError, InputError
+
+__all__ = ["Lines", "told_apart_as_bytes"]
+
+PAGE_BYTES = 1 << 17
+BOM = "\ufeff"
+
+
+def told_apart_as_bytes(encoding: str) -> bool:
+    """Whether lines end at the byte of a line feed, as in UTF-8 and all encodings that extend
+    ASCII; in UTF-16 and UTF-32 that byte may be half of another character.
+
+    Raises:
+        InputError: there is no such encoding.
+    """
+    try:
+        return "\n".encode(encoding) == b"\n"
+    except (LookupError, ValueError) as error:
+        raise InputError(f"encoding={encoding!r} is unknown. Try 'utf-8' or 'cp1252'.") from error
+
+
+class Lines:
+    """Iterates over the lines of a file with their ends, from a place on.
+
+    ``damage`` says by number what is wrong with the lines read so far, and a little further.
+    """
+
+    def __init__(self, path: Path, encoding: str, line: int = 1, at: int = 0) -> None:
+        self.damage: dict[int, str] = {}
+        self._path, self._encoding = path, encoding
+        self._first = line  # the number of the line that the first of _begins is about
+        self._begins = [at]  # where lines begin, down to the one that is read next
+
+    def __iter__(self) -> Iterator[str]:
+        bytewise = told_apart_as_bytes(self._encoding)
+        return chain.from_iterable(self._pages() if bytewise else self._decoded_pages())
+
+    def places(self, numbers: Iterable[int]) -> list[int]:
+        """Where these lines begin. Forgets all lines before the first of them."""
+        wanted = list(numbers)
+        if wanted:
+            del self._begins[: wanted[0] - self._first]
+            self._first = wanted[0]
+        first, begins = self._first, self._begins
+        return [begins[number - first] for number in wanted]
+
+    def _pages(self) -> Iterator[list[str]]:
+        encoding = self._encoding
+        try:
+            with self._path.open("rb", buffering=PAGE_BYTES) as stream:
+                at = self._begins[0]
+                stream.seek(at)
+                while raw := stream.readlines(PAGE_BYTES):
+                    number = self._first + len(self._begins) - 1
+                    ends = accumulate(map(len, raw), initial=self._begins.pop())
+                    self._begins.extend(ends)
+                    try:
+                        page = list(map(str, raw, repeat(encoding)))
+                    except UnicodeDecodeError:
+                        page = [self._line(one, number + i) for i, one in enumerate(raw)]
+                    if not at:
+                        page[0] = page[0].removeprefix(BOM)
+                    at = self._begins[-1]
+                    self._look_for_nul(page, number)
+                    yield page
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+
+    def _decoded_pages(self) -> Iterator[list[str]]:
+        """The same where lines can't be found as bytes: a place counts lines here."""
+        try:
+            with self._path.open(encoding=self._encoding, newline="\n") as stream:
+                at = self._begins[0]
+                for _ in islice(stream, at):
+                    pass
+                while page := stream.readlines(PAGE_BYTES):
+                    number = self._first + len(self._begins) - 1
+                    self._begins.extend(range(self._begins[-1] + 1, at + len(page) + 1))
+                    if not at:
+                        page[0] = page[0].removeprefix(BOM)
+                    at = self._begins[-1]
+                    self._look_for_nul(page, number)
+                    yield page
+        except UnicodeError as error:
+            reason = error.reason if isinstance(error, UnicodeDecodeError) else error
+            number = self._first + len(self._begins) - 1
+            raise DataError(
+                f"{self._path.name}: line {number} or one soon after is no {self._encoding} "
+                f"({reason}). Give the encoding that the file has: encoding='utf-8' …"
+            ) from error
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+
+    def _line(self, raw: bytes, number: int) -> str:
+        """One line of a page that holds a damaged one."""
+        try:
+            return raw.decode(self._encoding)
+        except UnicodeDecodeError as error:
+            self.damage[number] = self._encoding_hint(error, raw)
+            return raw.decode(self._encoding, "replace")
+
+    def _look_for_nul(self, page: list[str], number: int) -> None:
+        if "\0" not in "".join(page):
+            return
+        for at, text in enumerate(page, number):
+            if "\0" in text and at not in self.damage:
+                self.damage[at] = _nul_hint(text)
+
+    def _encoding_hint(self, error: UnicodeDecodeError, raw: bytes) -> str:
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return "begins like UTF-16. Read it with encoding='utf-16', or save it as UTF-8."
+        column = len(raw[: error.start].decode(self._encoding, "replace")) + 1
+        return (
+            f"byte 0x{raw[error.start]:02x} in column {column} is no {self._encoding}. "
+            "If the file comes from Windows, read it with encoding='cp1252', or save it as UTF-8."
+        )
+
+
+def _nul_hint(text: str) -> str:
+    if text.count("\0") * 3 > len(text):
+        return "is full of NUL bytes, like UTF-16. Read it with encoding='utf-16'."
+    column = text.index("\0") + 1
+    return f"holds a NUL byte in column {column}: the file is damaged. Remove it."
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: {error.strerror or error}. Check the path and the disk.")
