@@ -48,7 +48,7 @@ class Prompt(BaseModel):
     and the input.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     system: str
     shots: tuple[tuple[str, str], ...] = ()
@@ -75,7 +75,7 @@ class Row(BaseModel):
     prompt and never part of what makes two rows the same.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     given_id: str | None = Field(default=None, alias="id", repr=False)
     meta: tuple[tuple[str, Any], ...] = Field(default=(), repr=False)
@@ -123,7 +123,7 @@ class Misread(NamedTuple):
 class Task(BaseModel, ABC):
     """A kind of supervised problem. See the concrete tasks for rows and predictions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     #: The registered name: what a saved model or job is loaded by.
     kind: ClassVar[str]

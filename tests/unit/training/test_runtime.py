@@ -101,7 +101,7 @@ def test_head_that_does_not_fit_is_refused(tmp_path: Path, tiny_encoder: Path) -
     for name, weight in (("labels", torch.zeros(32, 2)), ("base", torch.zeros(16, 3))):
         bias = torch.zeros(weight.shape[1])
         write_artifact(tmp_path / name, card(), Head(weight, bias))
-        with pytest.raises(ModelError, match="fit the 3 labels|vectors of 16 numbers"):
+        with pytest.raises(ModelError, match=r"fit the 3 labels|vectors of 16 numbers"):
             load(tmp_path / name, tiny_encoder)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -216,19 +215,11 @@ def test_one_class_is_refused(run: RunFolder) -> None:
     assert "rows of two labels or more" in failed(run)["message"]
 
 
-def test_missing_base_is_refused(run: RunFolder, tmp_path: Path) -> None:
-    write_recipe(run, write_recipe(run, tmp_path_of(run)) and tmp_path_of(run))
-    recipe = Recipe.read(run.recipe)
-    run.recipe.write_text(
-        recipe.model_copy(update={"base_path": str(tmp_path / "gone")}).model_dump_json()
-    )
+def test_missing_base_is_refused(run: RunFolder, tiny_encoder: Path, tmp_path: Path) -> None:
+    write_recipe(run, tiny_encoder, base_path=str(tmp_path / "gone"))
     error = failed(run)
     assert error["code"] == "WeightsError"
     assert "gone" in error["message"]
-
-
-def tmp_path_of(run: RunFolder) -> Path:
-    return Path(json.loads(run.recipe.read_text())["base_path"])
 
 
 def test_unexpected_error_points_to_the_log(
@@ -261,24 +252,16 @@ def test_no_memory_says_what_to_do(run: RunFolder, monkeypatch: pytest.MonkeyPat
 def test_full_disk_leaves_no_half_written_model(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from tunekit.durable import disk_errors
     from tunekit.training import artifact
 
     real = artifact.write_file
 
     def full(path: Path, chunks: bytes) -> None:
         if path.name == "artifact.json":
-            with real_disk_full(path):
-                real(path, chunks)
+            with disk_errors(f"writing {path}"):
+                raise OSError(28, "No space left on device")
         real(path, chunks)
-
-    class real_disk_full:  # noqa: N801
-        def __init__(self, path: Path) -> None:
-            self.path = path
-
-        def __enter__(self) -> None:
-            raise OSError(28, "No space left on device")
-
-        def __exit__(self, *_: object) -> None: ...
 
     monkeypatch.setattr(artifact, "write_file", full)
     error = failed(run)
