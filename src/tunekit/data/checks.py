@@ -35,6 +35,9 @@ class Findings(tuple[Finding, ...]):
 
 def check(data: Dataset) -> Findings:
     """Every row against the task, then the set as a whole."""
+    if not len(data):
+        advice = "Check the filter or the split."
+        return Findings([Finding("no-rows", "error", "there are no rows.", suggestion=advice)])
     return Findings(chain(_row_findings(data), data.task.set_findings(data.label_counts)))
 
 

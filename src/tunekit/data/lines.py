@@ -6,7 +6,7 @@ damaged its lines are decoded one by one, so that a damaged line costs only itse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, islice, repeat
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..errors import DataError, InputError
 
 __all__ = ["Lines", "told_apart_as_bytes"]
 
-PAGE_BYTES = 1 << 17
+PAGE_BYTES = 1 << 16
 BOM = "\ufeff"
 
 
@@ -47,14 +47,16 @@ class Lines:
         bytewise = told_apart_as_bytes(self._encoding)
         return chain.from_iterable(self._pages() if bytewise else self._decoded_pages())
 
-    def places(self, numbers: Iterable[int]) -> list[int]:
-        """Where these lines begin. Forgets all lines before the first of them."""
-        wanted = list(numbers)
-        if wanted:
-            del self._begins[: wanted[0] - self._first]
-            self._first = wanted[0]
-        first, begins = self._first, self._begins
-        return [begins[number - first] for number in wanted]
+    def places(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Where these lines begin, in ascending order. Forgets what is before the first."""
+        if not numbers:
+            return ()
+        del self._begins[: numbers[0] - self._first]
+        self._first = first = numbers[0]
+        begins = self._begins
+        if isinstance(numbers, range):
+            return begins[: len(numbers)]
+        return [begins[number - first] for number in numbers]
 
     def _pages(self) -> Iterator[list[str]]:
         encoding = self._encoding
@@ -73,7 +75,8 @@ class Lines:
                     if not at:
                         page[0] = page[0].removeprefix(BOM)
                     at = self._begins[-1]
-                    self._look_for_nul(page, number)
+                    if b"\0" in b"".join(raw):
+                        self._find_nul(page, number)
                     yield page
         except OSError as error:
             raise _unreadable(self._path, error) from error
@@ -91,7 +94,7 @@ class Lines:
                     if not at:
                         page[0] = page[0].removeprefix(BOM)
                     at = self._begins[-1]
-                    self._look_for_nul(page, number)
+                    self._find_nul(page, number)
                     yield page
         except UnicodeError as error:
             reason = error.reason if isinstance(error, UnicodeDecodeError) else error
@@ -111,9 +114,7 @@ class Lines:
             self.damage[number] = self._encoding_hint(error, raw)
             return raw.decode(self._encoding, "replace")
 
-    def _look_for_nul(self, page: list[str], number: int) -> None:
-        if "\0" not in "".join(page):
-            return
+    def _find_nul(self, page: list[str], number: int) -> None:
         for at, text in enumerate(page, number):
             if "\0" in text and at not in self.damage:
                 self.damage[at] = _nul_hint(text)

@@ -150,7 +150,7 @@ class CsvSource(TextSource):
         if header is None:
             raise DataError(f"{self.name} is empty. A table has a header line and rows.")
         body = reader.line_num + 1
-        return header, (body, lines.places([body])[0])
+        return header, (body, lines.places((body,))[0])
 
     def _sniffed(self, expected: set[str]) -> str:
         """The delimiter that brings out the expected columns; else the one that cuts every row of

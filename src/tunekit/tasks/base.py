@@ -37,6 +37,9 @@ __all__ = [
     "wrong_target",
 ]
 
+# Makes a NamedTuple in half the time of calling its class, for what is made for every row.
+_new = tuple.__new__
+
 #: A frozen value of a column that is no part of the task.
 Cell = str | int | float | bool | None | tuple[Any, ...]
 
@@ -48,7 +51,7 @@ class Prompt(BaseModel):
     and the input.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     system: str
     shots: tuple[tuple[str, str], ...] = ()
@@ -75,7 +78,7 @@ class Row(BaseModel):
     prompt and never part of what makes two rows the same.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     given_id: str | None = Field(default=None, alias="id", repr=False)
     meta: tuple[tuple[str, Any], ...] = Field(default=(), repr=False)
@@ -123,7 +126,7 @@ class Misread(NamedTuple):
 class Task(BaseModel, ABC):
     """A kind of supervised problem. See the concrete tasks for rows and predictions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: The registered name: what a saved model or job is loaded by.
     kind: ClassVar[str]
@@ -212,7 +215,7 @@ class Task(BaseModel, ABC):
         rendered = self.input(asked, shape, prompt)
         targets = self.targets(row, asked, shape)
         if len(targets) == 1:  # nearly always, and this is the hot path
-            return (Example(rendered, targets[0]),)
+            return (_new(Example, (rendered, targets[0])),)
         return tuple(Example(rendered, target) for target in targets)
 
     @abstractmethod
@@ -232,10 +235,9 @@ def chat(
     schema: str | None = None,
 ) -> Turns:
     """System turn, shots, context as a user turn of its own, then the bare input."""
-    asked = Turn("user", asked_text)
-    if context is None:
-        return Turns((*prompt.turns, asked), choices, schema)
-    return Turns((*prompt.turns, Turn("user", context), asked), choices, schema)
+    asked = _new(Turn, ("user", asked_text))
+    before = prompt.turns if context is None else (*prompt.turns, Turn("user", context))
+    return _new(Turns, ((*before, asked), choices, schema))
 
 
 def user_input(asked: Input) -> Passage | None:

@@ -142,15 +142,16 @@ def _open(folder: Path | None, encoder: Encoder, log: Log) -> Iterator[_Store | 
         yield None
         return
     path = folder / f"{_identity(encoder)}.sqlite3"
-    connection = None
+    opened = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        connection, store = _connect(path, log)
+        opened = _connect(path, log)
     except (OSError, sqlite3.Error) as error:
         log(f"There is no cache of embeddings in {folder} ({error}): going on without.")
-    if connection is None:
+    if opened is None:
         yield None
         return
+    connection, store = opened
     with closing(connection):
         yield store
     if store.broken:
