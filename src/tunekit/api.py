@@ -146,7 +146,7 @@ def submit(
         except TunekitError:
             # No base weights, a missing extra: it never began, so it leaves nothing to clear up.
             if not joined:
-                run.discard()
+                job.abandon()
             raise
 
 

@@ -7,14 +7,14 @@ then renamed. A full disk or a kill leaves the old file, or none.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import StoreError
+from .errors import StoreError, TunekitError
 
 __all__ = ["disk_errors", "new_folder", "sweep", "write_file"]
 
@@ -24,31 +24,43 @@ def disk_errors(what: str) -> Iterator[None]:
     """Turn the operating system's refusals into StoreError, saying what was being done."""
     try:
         yield
-    except StoreError:
-        raise
+    except TunekitError:
+        raise  # says already what is wrong, and may be an OSError too
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError(
-            f"{what}: {reason}. Free space or check permissions, then try again."
-        ) from error
+        advice = _ADVICE.get(error.errno or 0, "Check the disk and your permissions")
+        raise StoreError(f"{what}: {reason}. {advice}, then try again.") from error
+
+
+_ADVICE = {
+    errno.ENOSPC: "Free some space",
+    errno.EFBIG: "Raise the limit on file sizes, or write less",
+    errno.ENOENT: "Make the folder first",
+    errno.ENOTDIR: "Name another folder",
+    errno.ENAMETOOLONG: "Give a shorter name",
+}
 
 
 def write_file(path: Path, chunks: bytes | Iterable[bytes]) -> None:
-    """Write a file as a whole.
+    """Write a file as a whole, or replace one.
 
     Raises:
         StoreError: the disk is full, or the folder isn't writable. Nothing is left behind.
     """
     if isinstance(chunks, bytes):
         chunks = (chunks,)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with disk_errors(f"writing {path}"):
+        path = Path(os.path.realpath(path))  # a link stays one; what it points to is replaced
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} is no file. Give another name.")
+        temporary = _neighbour(path)
         try:
-            with open(temporary, "wb", buffering=1 << 20) as stream:
+            # Much larger than the default, since many small chunks come.
+            with temporary.open("wb", buffering=1 << 20) as stream:
                 stream.writelines(chunks)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -62,14 +74,14 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: ``path`` exists already, or the disk refused. Nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with disk_errors(f"writing {path}"):
         if path.exists():
             raise StoreError(f"{path} exists already. Give another name, or remove it first.")
+        temporary = _neighbour(path)
         try:
             temporary.mkdir(parents=True)
             yield temporary
-            os.rename(temporary, path)
+            temporary.rename(path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -84,6 +96,12 @@ def sweep(folder: Path, pattern: str) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+
+
+def _neighbour(path: Path) -> Path:
+    """A name in the same folder that nobody has: ``.NAME.RANDOM.tmp``, so that a later run can
+    sweep away what a kill left behind."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
 
 
 def _sync_folder(folder: Path) -> None:

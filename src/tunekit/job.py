@@ -11,7 +11,14 @@ from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_expon
 
 from .backends.base import Backend, Event, ModelRef, State, Status, Trained, Trains
 from .backends.registry import build_backend
-from .errors import BackendError, JobCancelled, JobFailed, UnsupportedTask, WaitTimeout
+from .errors import (
+    BackendError,
+    JobCancelled,
+    JobFailed,
+    TunekitError,
+    UnsupportedTask,
+    WaitTimeout,
+)
 from .model import Model, stored_task
 from .planning import Work
 from .progress import progress
@@ -101,6 +108,12 @@ class Job:
             self._set_ref(ref)
             self._note(self._trains.poll(ref))
         return self
+
+    def abandon(self) -> None:
+        """Remove a run that never began. One that the backend knows of stays."""
+        with suppress(TunekitError):
+            if self._trains.find(self.id) is None:
+                self._run.discard()
 
     def cancel(self) -> Job:
         """Stop it. What was already done stays in the run folder; ``resume=True`` goes on."""

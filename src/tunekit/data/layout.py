@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..errors import DataError, InputError, did_you_mean
 from ..tasks.base import Task
 
-__all__ = ["Columns", "Layout", "example_columns", "freeze", "layout_for"]
+__all__ = ["Columns", "Layout", "freeze", "layout_for"]
 
 #: What a caller says: the column of each field, or several columns for a field with many values.
 Columns = Mapping[str, str | Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Pairs of field and column; fields made of several columns; the fields that are texts."""
 
     single: tuple[tuple[str, str], ...]
@@ -99,10 +97,11 @@ def layout_for(
         else:
             several.append((field, column))
     if missing:
+        pairs = ", ".join(f'"{field}": "…"' for field in task.required)
         raise DataError(
             f"{source}: no column {', '.join(missing)}. It has "
             f"{', '.join(map(repr, header or ())) or 'none'}. Say which is which: "
-            f"{example_columns(task)}."
+            f"columns={{{pairs}}}."
         )
     twice = sorted({name for name in header or () if header and header.count(name) > 1})
     if twice:
@@ -113,21 +112,13 @@ def layout_for(
     return Layout(tuple(single), tuple(several), task.text_fields | {"id"}, used)
 
 
-def example_columns(task: Task) -> str:
-    """``columns=`` as a caller would write it for this task."""
-    pairs = ", ".join(f'"{field}": "…"' for field in task.required)
-    return f"columns={{{pairs}}}"
-
-
-def _given(columns: Columns | None) -> dict[str, tuple[str, ...] | str]:
+def _given(columns: Any) -> dict[str, tuple[str, ...] | str]:
     if columns is None:
         return {}
-    if not isinstance(columns, Mapping):
-        raise InputError(f"columns maps fields to columns, it is no {type(columns).__name__}")
     given: dict[str, tuple[str, ...] | str] = {}
     for field, column in columns.items():
-        names = tuple(column) if isinstance(column, Sequence) else ()
+        names = list(column) if isinstance(column, Iterable) else []
         if not names or not all(isinstance(name, str) for name in names):
             raise InputError(f"columns: {field} is a column's name or a list of names")
-        given[field] = column if isinstance(column, str) else names
+        given[field] = column if isinstance(column, str) else tuple(names)
     return given

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["records_in", "render", "row_record", "write_in"]
 
 ROWS = "jsonl"
-_line = partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE)
+#: A record as a line. ``meta`` may hold what JSON has no form for, such as a decimal number.
+_line = partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE, default=str)
 
 
 def render(data: Dataset, task: Task, shape: Shape, format: str, prompt: Prompt) -> Iterator[bytes]:
@@ -55,12 +56,12 @@ def row_record(row: Row) -> dict[str, Any]:
     """A row as a plain record: the task's fields that are set, then ``meta``."""
     record = {
         ("id" if name == "given_id" else name): value
-        for name, value in row.model_dump().items()
+        for name, value in row
         if name != "meta" and value is not None
     }
     if "spans" in record:  # as objects, which tell start from end for everyone who reads them
-        record["spans"] = [dict(zip(("start", "end", "label"), s)) for s in record["spans"]]
-    return {**dict(row.meta), **record}
+        record["spans"] = [span._asdict() for span in record["spans"]]
+    return {**record, **{name: cell for name, cell in row.meta if name not in record}}
 
 
 def _encoded(

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -25,8 +24,7 @@ RUN = 32
 BATCH = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Consecutive records, handled together because that is much quicker than one by one.
 
     ``lines`` says where each begins for people (the line of a text file from 1, the position in
@@ -60,7 +58,7 @@ class Source(ABC):
         """Where a record stands, for people: ``"pii.csv:12"``."""
         return f"{self.name}[{line}]"
 
-    def check_unchanged(self) -> None:
+    def check_unchanged(self) -> None:  # noqa: B027  # what is in memory doesn't change
         """Raise DataChanged if what is there now isn't what was there when this was made."""
 
 
@@ -117,7 +115,7 @@ class MemorySource(Source):
         self._layout = layout_for(task, columns, header, name)
 
     def runs(self, line: int = 0, at: int = 0) -> Iterator[Run]:
-        return _mapped(self._records, self._layout, at, 0)
+        return map(_writable, _mapped(self._records, self._layout, at, 0))
 
 
 class JsonSource(FileSource):
@@ -219,3 +217,14 @@ def _fields(record: Any, layout: Layout, position: int) -> dict[str, Any] | Misr
     if isinstance(record, Row):  # whose meta is apart from its fields, and stays so
         return {"id" if name == "given_id" else name: value for name, value in record}
     return Misread(position, None, f"is {type(record).__name__}, not an object.")
+
+
+def _writable(run: Run) -> Run:
+    """A run in which what no file could hold is a Misread: half a surrogate pair, for one."""
+    records = list(run.records)
+    for at, record in enumerate(records):
+        try:
+            orjson.dumps(record, default=str)
+        except TypeError as error:
+            records[at] = Misread(run.lines[at], None, f"can't be written as JSON ({error}).")
+    return run._replace(records=records)

@@ -1,14 +1,15 @@
 """Which rows go where: seeded, even over labels, the same on every platform.
 
-Rows are put in order by a hash of seed and content, so no generator's version matters, and equal
-rows in another order of the file still go the same way.
+Rows are put in order by a hash of seed and content, so no generator's version matters, and rows
+in another order of the file still go the same way.
 """
 
 from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -52,21 +53,27 @@ def split_positions(
     train = [position for position in range(len(data)) if not taken[position]]
     parts = [train, *reversed(held)]
     if not all(parts):
-        raise InputError(f"{len(data)} rows are too few: a part of this split would be empty")
+        raise InputError(
+            f"{len(data)} rows are too few (or groups too large): a part of this split would be "
+            "empty. Give more rows or other shares."
+        )
     return [sorted(part) for part in parts]
 
 
 def draw(data: Dataset, n: int, seed: int) -> list[int]:
     """Positions of ``n`` rows, in ascending order."""
-    if not 0 < n <= len(data):
-        raise InputError(f"sample takes 1 to {len(data)} rows here, not {n}")
+    if type(n) is not int or not 0 < n <= len(data):
+        raise InputError(f"sample takes 1 to {len(data)} rows here, not {n!r}")
     keys = _keys(data, seed)
     return sorted(sorted(range(len(data)), key=lambda at: (keys[at], at))[:n])
 
 
 def _key(seed: int, content: Any) -> int:
     text = orjson.dumps(content)
-    salt = seed.to_bytes(8, "big", signed=True)
+    try:
+        salt = seed.to_bytes(8, "big", signed=True)
+    except (AttributeError, OverflowError) as error:
+        raise InputError(f"seed={seed!r} is no whole number of 64 bits") from error
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, salt=salt).digest(), "big")
 
 
@@ -75,13 +82,19 @@ def _keys(data: Dataset, seed: int) -> array[int]:
 
 
 def _stratified(data: Dataset, shares: Sequence[float], seed: int) -> list[list[int]]:
-    """Each stratum (the labels of a row) gives its share; fractions go by largest remainder."""
-    strata: dict[tuple[str, ...], list[int]] = {}
+    """Each stratum gives its share; fractions of a row go by largest remainder.
+
+    A stratum is the rows that have the same label. Of several labels (types of spans) the rarest
+    counts: the frequent ones are spread well enough without help.
+    """
+    strata: dict[str, list[int]] = {}
     keys = array("Q")
+    counts_of = data.label_counts
     for position, row in enumerate(data):
         keys.append(_key(seed, row.content))
-        stratum = tuple(sorted(set(data.task.label_values(row))))
-        strata.setdefault(stratum, []).append(position)
+        labels = data.task.label_values(row)
+        rarest = min(labels, key=lambda label: (counts_of[label], label), default="")
+        strata.setdefault(rarest, []).append(position)
     ordered = {
         stratum: sorted(positions, key=lambda at: (keys[at], at))
         for stratum, positions in sorted(strata.items())
@@ -90,13 +103,13 @@ def _stratified(data: Dataset, shares: Sequence[float], seed: int) -> list[list[
     for share in shares:
         wanted = round(share * len(data))
         quotas = {one: share * len(strata[one]) for one in ordered}
-        counts = {one: int(quota) for one, quota in quotas.items()}
         # A label's last row stays in training: a model can't learn what it never saw.
-        spare = {one: len(left) - 1 - counts[one] for one, left in ordered.items()}
+        spare = {one: max(len(left) - 1, 0) for one, left in ordered.items()}
+        counts = {one: min(int(quota), spare[one]) for one, quota in quotas.items()}
         by_remainder = sorted(ordered, key=lambda one: (counts[one] - quotas[one], one))
         missing = wanted - sum(counts.values())
         for one in by_remainder:
-            if missing > 0 and spare[one] > 0:
+            if missing > 0 and spare[one] > counts[one]:
                 counts[one] += 1
                 missing -= 1
         part: list[int] = []
@@ -123,8 +136,8 @@ def _groups(data: Dataset, group: str, shares: Sequence[float], seed: int) -> li
 
 
 def _last(data: Dataset, time: str, shares: Sequence[float]) -> list[list[int]]:
-    """The latest rows. Values are compared as they are: ISO 8601 texts, or numbers."""
-    values = data.column(time)
+    """The latest rows."""
+    values = _moments(data.column(time), time)
     try:
         order = sorted(range(len(data)), key=lambda at: (values[at], at))
     except TypeError as error:
@@ -135,3 +148,19 @@ def _last(data: Dataset, time: str, shares: Sequence[float]) -> list[list[int]]:
         held.append(order[len(order) - count :])
         order = order[: len(order) - count]
     return held
+
+
+def _moments(values: list[Any], column: str) -> list[Any]:
+    """Values that can be put in order. As texts, 10 would come before 9."""
+    if not any(isinstance(value, str) for value in values):
+        return values
+    readers: tuple[Callable[[str], Any], ...] = (float, datetime.fromisoformat)
+    for read in readers:
+        try:
+            return [read(value) for value in values]
+        except (TypeError, ValueError):
+            continue
+    raise InputError(
+        f"column {column!r} holds neither numbers nor ISO 8601 times (2026-01-31) throughout. "
+        "Write it so, or split without time=."
+    )

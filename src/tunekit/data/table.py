@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import orjson
 from pydantic import ValidationError
 
-from ..errors import DataChanged, DataError
+from ..errors import DataChanged
 from ..findings import Finding
 from ..tasks.base import Misread, Record, Task
-from .layout import example_columns
 from .sources import RUN, Run, Source
 
-__all__ = ["Fingerprint", "Rows", "Table", "scan"]
+__all__ = ["Rows", "Table", "scan"]
 
 
 class Rows(NamedTuple):
@@ -28,21 +25,6 @@ class Rows(NamedTuple):
 
     lines: Sequence[int]
     rows: Sequence[Any]
-
-
-class Fingerprint:
-    """A digest of rows, the same wherever they come from and in whatever portions they are added."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.blake2b(digest_size=16)
-
-    def add(self, rows: Iterable[Any]) -> None:
-        """Add rows, at least one. Raises TypeError where one holds what has no JSON."""
-        self._digest.update(orjson.dumps([row.content for row in rows])[1:-1])
-        self._digest.update(b",")
-
-    def __str__(self) -> str:
-        return self._digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +35,6 @@ class Table:
     task: Task
     options: Mapping[str, Any]
     count: int
-    fingerprint: str
     labels: Mapping[str, int]
     needs: Mapping[str, int]
     misread: tuple[Finding, ...]
@@ -121,7 +102,6 @@ class Table:
 
 def scan(source: Source, task: Task, options: Mapping[str, Any]) -> Table:
     """Read a source through once and keep what is needed to read it again."""
-    fingerprint = Fingerprint()
     labels: Counter[str] = Counter()
     needs: Counter[str] = Counter()
     misread: list[Finding] = []
@@ -134,30 +114,13 @@ def scan(source: Source, task: Task, options: Mapping[str, Any]) -> Table:
         begins.append(lines[0])
         places.append(place)
         count += len(rows)
-        try:
-            fingerprint.add(rows)
-        except TypeError as error:
-            raise DataError(
-                f"{source.place(lines[0])} or one of the next {len(rows)} rows holds a value "
-                f"that JSON can't ({error}). Take it out."
-            ) from error
         if has_labels:
             labels.update(chain.from_iterable(map(task.label_values, rows)))
         if has_needs:
             needs.update(chain.from_iterable(map(task.needs, rows)))
     source.check_unchanged()
     return Table(
-        source,
-        task,
-        options,
-        count,
-        str(fingerprint),
-        labels,
-        needs,
-        tuple(misread),
-        starts,
-        begins,
-        places,
+        source, task, options, count, labels, needs, tuple(misread), starts, begins, places
     )
 
 
@@ -184,14 +147,14 @@ def _read(
         try:
             rows = list(map(build, run.records))
         except ValidationError:
-            yield from _sorted_out(source, run, build, task, misread)
+            yield from _sorted_out(source, run, build, misread)
         else:
             if rows:
                 yield _Read(run.lines, run.places[0], rows)
 
 
 def _sorted_out(
-    source: Source, run: Run, build: Any, task: Task, misread: list[Finding] | None
+    source: Source, run: Run, build: Any, misread: list[Finding] | None
 ) -> Iterator[_Read]:
     """The rows of a run that holds something else too."""
     lines: list[int] = []
@@ -206,7 +169,7 @@ def _sorted_out(
             rows.append(build(record.fields))
         except ValidationError as error:
             if misread is not None:
-                misread.extend(_findings(source, record, error, task))
+                misread.extend(_findings(source, record, error))
             continue
         lines.append(record.line)
         places.append(record.at)
@@ -231,16 +194,14 @@ def _assembled(
         )
 
 
-def _findings(
-    source: Source, record: Record, error: ValidationError, task: Task
-) -> Iterator[Finding]:
+def _findings(source: Source, record: Record, error: ValidationError) -> Iterator[Finding]:
     """pydantic's complaints about one record, in our words."""
     for one in error.errors(include_url=False):
         name = str(one["loc"][0]) if one["loc"] else None
         value = one["input"]
         if one["type"] == "missing":
             others = ", ".join(repr(column) for column, _ in record.fields.get("meta", ()))
-            has = f" It has {others}: say which is which, {example_columns(task)}." if others else ""
+            has = f" It has {others}: say columns={{{name!r}: …}}." if others else ""
             yield _finding(source, record.line, name, f"there is no {name}.{has}")
         elif one["type"] == "extra_forbidden":
             yield _finding(source, record.line, name, f"{name!r} is no field of a row.")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import islice, repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -76,61 +77,59 @@ class CsvSource(TextSource):
             line, at = self._body
         lines = Lines(self.path, self.encoding, line, at)
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        # Each row with the number of lines that were read then.
+        numbered = zip(reader, map(attrgetter("line_num"), repeat(reader)), strict=False)
         begin = line
         while True:
-            batch: list[Cells] = []
+            batch: list[tuple[Cells, int]] = []
             broken = None
             try:
                 # On an error the rows before it are in the batch all the same.
-                batch.extend(islice(reader, RUN))
+                batch.extend(islice(numbered, RUN))
             except csv.Error as error:
                 broken = error
             if not batch and broken is None:
                 return
-            end = line + reader.line_num
-            begins = _begins(batch, begin, end, broken is not None)
-            # A line's end is as good as the begin of the next one, which may not be read yet.
-            places = lines.places(begins)
-            sound = broken is None and not lines.damage
-            if sound and set(map(len, batch)) == {self._width}:
-                yield Run(begins, places, self._build(batch))
+            rows = [cells for cells, _ in batch]
+            begins: Sequence[int] = [begin, *(line + read for _, read in batch)]
+            begin = line + reader.line_num
+            if broken is None and not lines.damage and set(map(len, rows)) == {self._width}:
+                begins = begins[:-1]
+                yield Run(begins, lines.places(begins), self._build(rows))
             else:
-                yield self._mixed(batch, begins, places, end, lines.damage, broken)
-            begin = end
+                yield self._mixed(rows, [*begins, begin], lines, broken)
 
     def _mixed(
-        self,
-        batch: Sequence[Cells],
-        begins: Sequence[int],
-        places: Sequence[int],
-        end: int,
-        damage: dict[int, str],
-        broken: csv.Error | None,
+        self, rows: Sequence[Cells], begins: Sequence[int], lines: Lines, broken: csv.Error | None
     ) -> Run:
         """A run with blank lines and what can't be read."""
-        found: list[tuple[int, int, dict[str, Any] | Misread]] = []
-        ends = [*begins[1:], end]
-        for cells, first, after, place in zip(batch, begins, ends, places, strict=False):
-            damaged = [number for number in range(first, after) if number in damage]
+        numbers: list[int] = []
+        records: list[dict[str, Any] | Misread] = []
+        for cells, first, after in zip(rows, begins, begins[1:], strict=False):
+            damaged = [number for number in range(first, after) if number in lines.damage]
             if damaged:
-                found += [
-                    (number, place, Misread(number, None, damage.pop(number)))
-                    for number in damaged
-                ]
+                record: dict[str, Any] | Misread = Misread(
+                    damaged[0], None, lines.damage[damaged[0]]
+                )
             elif len(cells) == self._width:
-                found.append((first, place, self._build([cells])[0]))
-            elif any(cell.strip() for cell in cells):
-                found.append((first, place, self._ragged(first, len(cells))))
+                record = self._build([cells])[0]
+            elif any(map(str.strip, cells)):
+                record = Misread(first, None, self._ragged(len(cells)))
+            else:
+                continue
+            numbers.append(first)
+            records.append(record)
         if broken is not None:
-            found.append((begins[-1], places[-1], Misread(begins[-1], None, _csv_hint(broken))))
-        return Run(*(list(column) for column in zip(*found, strict=True))) if found else _NOTHING
+            numbers.append(begins[len(rows)])
+            records.append(Misread(numbers[-1], None, _csv_hint(broken)))
+        for number in [number for number in lines.damage if number < begins[-1]]:
+            del lines.damage[number]
+        return Run(numbers, lines.places(numbers), records)
 
-    def _ragged(self, line: int, count: int) -> Misread:
-        return Misread(
-            line,
-            None,
+    def _ragged(self, count: int) -> str:
+        return (
             f"{count} cell{'s'[: count != 1]} where the header has {self._width}. Put cells that "
-            f"hold {self._delimiter!r} or a line end in quotes.",
+            f"hold {self._delimiter!r} or a line end in quotes."
         )
 
     def _read_header(self) -> tuple[Cells, tuple[int, int]]:
@@ -172,9 +171,7 @@ class CsvSource(TextSource):
 class JsonlSource(TextSource):
     """One JSON object a line."""
 
-    def __init__(
-        self, path: Path, task: Task, columns: Columns | None, *, encoding: str
-    ) -> None:
+    def __init__(self, path: Path, task: Task, columns: Columns | None, *, encoding: str) -> None:
         super().__init__(path, encoding)
         self._layout = layout_for(task, columns, None, self.name)
 
@@ -201,18 +198,6 @@ class JsonlSource(TextSource):
         except orjson.JSONDecodeError as error:
             return Misread(number, None, f"no JSON ({error.msg}, column {error.colno}).")
         return self.fields(number, value)
-
-
-_NOTHING = Run((), (), ())
-
-
-def _begins(batch: Sequence[Cells], begin: int, end: int, broken: bool) -> Sequence[int]:
-    """The line where each row begins; with one more where a broken row follows."""
-    if not broken and end - begin == len(batch):
-        return range(begin, end)  # a line each
-    heights = (1 + "".join(cells).count("\n") for cells in batch)
-    begins = list(accumulate(heights, initial=begin))
-    return begins if broken else begins[:-1]
 
 
 def _column_names(task: Task, columns: Columns | None) -> set[str]:

@@ -16,6 +16,7 @@ from ..shapes import (
     Order,
     Passage,
     Question,
+    Role,
     Said,
     Shape,
     Span,
@@ -91,27 +92,53 @@ def encode_target(target: Target) -> dict[str, Any]:
 
 
 def _input(record: dict[str, Any]) -> Input:
+    context = None if record.get("context") is None else _text(record["context"])
     if "turns" in record:
-        turns = tuple(Turn(turn["role"], turn["content"]) for turn in record["turns"])
-        return Turns(turns, tuple(record.get("choices", ())), record.get("schema"))
+        turns = tuple(Turn(_role(turn["role"]), _text(turn["content"])) for turn in record["turns"])
+        schema = None if record.get("schema") is None else _text(record["schema"])
+        return Turns(turns, tuple(map(_text, record.get("choices", ()))), schema)
     if "question" in record:
-        return Question(record["question"], tuple(record["options"]), record.get("context"))
-    return Passage(record["text"], record.get("context"))
+        return Question(_text(record["question"]), tuple(map(_text, record["options"])), context)
+    return Passage(_text(record["text"]), context)
 
 
 def _target(record: dict[str, Any]) -> Target:
     match record:
         case {"weights": pairs}:
-            return Weights(tuple((str(label), float(weight)) for label, weight in pairs))
+            return Weights(tuple((_text(label), _number(weight)) for label, weight in pairs))
         case {"spans": spans}:
-            return Marks(tuple(Span(int(s), int(e), str(label)) for s, e, label in spans))
+            return Marks(tuple(Span(_whole(s), _whole(e), _text(label)) for s, e, label in spans))
         case {"text": text, **rest}:
-            said = tuple((str(a), float(p)) for a, p in rest.get("probabilities", ()))
-            return Said(text, said)
+            pairs = rest.get("probabilities", ())
+            return Said(_text(text), tuple((_text(one), _number(p)) for one, p in pairs))
         case {"scores": scores, **rest}:
-            real = tuple(map(float, rest.get("probabilities", ())))
-            return Order(tuple(map(float, scores)), real)
+            real = tuple(map(_number, rest.get("probabilities", ())))
+            return Order(tuple(map(_number, scores)), real)
         case {"chosen": chosen, "rejected": rejected}:
-            return Better(chosen, rejected)
+            return Better(_text(chosen), _text(rejected))
         case _:
             raise ValueError(f"no known target in {sorted(record)}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value
+
+
+def _role(value: Any) -> Role:
+    if value not in ("system", "user", "assistant"):
+        raise ValueError(f"{value!r:.40} is no role")
+    return value  # type: ignore[no-any-return]  # one of the three, as was just seen
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is no number")
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r:.40} is no whole number")
+    return value

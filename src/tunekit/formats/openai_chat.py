@@ -56,9 +56,10 @@ def _turn(message: Any) -> Turn | str:
     """A message as a turn, or what is wrong with it."""
     if not isinstance(message, dict):
         return "is no object."
-    role = ROLES.get(message.get("role", ""))
+    given = message.get("role")
+    role = ROLES.get(given) if isinstance(given, str) else None
     if role is None:
-        return f"role {message.get('role')!r} isn't part of any task."
+        return f"role {given!r:.40} isn't part of any task."
     if message.get("tool_calls") or message.get("function_call"):
         return "calls a tool, which isn't part of any task."
     content = message.get("content")

@@ -32,13 +32,16 @@ __all__ = [
     "Task",
     "ask_passage",
     "chat",
+    "label_set",
+    "quick",
     "unliftable",
     "user_input",
     "wrong_target",
 ]
 
-# Makes a NamedTuple in half the time of calling its class, for what is made for every row.
-_new = tuple.__new__
+#: ``quick(Turn, ("user", "text"))`` makes a NamedTuple in half the time of calling its class: for
+#: what is made for every row. All fields are to be given.
+quick = tuple.__new__
 
 #: A frozen value of a column that is no part of the task.
 Cell = str | int | float | bool | None | tuple[Any, ...]
@@ -86,7 +89,7 @@ class Row(BaseModel):
     @property
     def id(self) -> str:
         """The id that was given, else one made from the row's content."""
-        if self.given_id is not None:
+        if self.given_id:
             return self.given_id
         return hashlib.blake2b(orjson.dumps(self.content), digest_size=8).hexdigest()
 
@@ -215,7 +218,7 @@ class Task(BaseModel, ABC):
         rendered = self.input(asked, shape, prompt)
         targets = self.targets(row, asked, shape)
         if len(targets) == 1:  # nearly always, and this is the hot path
-            return (_new(Example, (rendered, targets[0])),)
+            return (quick(Example, (rendered, targets[0])),)
         return tuple(Example(rendered, target) for target in targets)
 
     @abstractmethod
@@ -235,9 +238,9 @@ def chat(
     schema: str | None = None,
 ) -> Turns:
     """System turn, shots, context as a user turn of its own, then the bare input."""
-    asked = _new(Turn, ("user", asked_text))
+    asked = quick(Turn, ("user", asked_text))
     before = prompt.turns if context is None else (*prompt.turns, Turn("user", context))
-    return _new(Turns, ((*before, asked), choices, schema))
+    return quick(Turns, ((*before, asked), choices, schema))
 
 
 def user_input(asked: Input) -> Passage | None:
@@ -259,6 +262,19 @@ def user_input(asked: Input) -> Passage | None:
             return Passage(only.text, context.text)
         case _:
             return None
+
+
+def label_set(value: Any) -> Any:
+    """What a caller gave as ``labels``, as a tuple without repetitions; for field validators."""
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ValueError("labels is a list of texts")
+    labels = tuple(value)
+    twice = sorted({repr(label) for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ValueError(f"labels stand twice: {', '.join(twice)}")
+    return labels
 
 
 def ask_passage(

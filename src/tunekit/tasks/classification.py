@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from ..errors import did_you_mean
 from ..findings import Finding
@@ -21,7 +21,18 @@ from ..shapes import (
     Target,
     Weights,
 )
-from .base import Prompt, Row, Task, ask_passage, chat, unliftable, user_input, wrong_target
+from .base import (
+    Prompt,
+    Row,
+    Task,
+    ask_passage,
+    chat,
+    label_set,
+    quick,
+    unliftable,
+    user_input,
+    wrong_target,
+)
 
 __all__ = ["Classification", "ClassificationRow", "Label"]
 
@@ -76,7 +87,7 @@ class Classification(Task):
     text_fields: ClassVar[frozenset[str]] = frozenset({"text", "label"})
 
     labels: tuple[str, ...] | None = None
-    descriptions: tuple[tuple[str, str], ...] = Field(default=())
+    descriptions: tuple[tuple[str, str], ...] = ()
 
     def __init__(
         self,
@@ -86,23 +97,16 @@ class Classification(Task):
     ) -> None:
         super().__init__(labels=labels, descriptions=descriptions, instruction=instruction)
 
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _labels(cls, value: Any) -> Any:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            raise ValueError("labels is one text; give a list of texts")
-        labels = tuple(value)
-        twice = sorted({str(label) for label in labels if labels.count(label) > 1})
-        if twice:
-            raise ValueError(f"labels stand twice: {', '.join(map(repr, twice))}")
-        return labels
+    _labels = field_validator("labels", mode="before")(label_set)
 
     @field_validator("descriptions", mode="before")
     @classmethod
     def _descriptions(cls, value: Any) -> Any:
-        return tuple(value.items()) if isinstance(value, Mapping) else tuple(value)
+        if isinstance(value, Mapping):
+            return tuple(value.items())
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise ValueError("descriptions maps labels to texts")
+        return tuple(value)
 
     @model_validator(mode="after")
     def _described(self) -> Self:
@@ -139,7 +143,15 @@ class Classification(Task):
     def findings(self, row: ClassificationRow) -> Iterator[Finding]:
         if not row.text.strip():
             yield Finding("empty-text", "error", "the text is empty.", field="text")
-        if self.labels is not None and row.label not in self.labels:
+        if not row.label.strip():
+            yield Finding(
+                "empty-label",
+                "error",
+                "the label is empty.",
+                field="label",
+                suggestion="Give the row a label, or leave it out with data.filter(…).",
+            )
+        elif self.labels is not None and row.label not in self.labels:
             yield Finding(
                 "label-outside-set",
                 "error",
@@ -173,7 +185,7 @@ class Classification(Task):
         return ask_passage(self.kind, value, fields, extra=())
 
     def asked(self, row: ClassificationRow) -> Passage:
-        return Passage(row.text)
+        return quick(Passage, (row.text, None))
 
     def input(self, asked: Asked, shape: Shape, prompt: Prompt) -> Input:
         assert isinstance(asked, Passage)
@@ -184,7 +196,7 @@ class Classification(Task):
     def targets(self, row: ClassificationRow, asked: Asked, shape: Shape) -> tuple[Target, ...]:
         if shape is _LABELLED:
             return (Weights(((row.label, 1.0),)),)
-        return (Said(row.label),)
+        return (quick(Said, (row.label, ())),)
 
     def parse(self, asked: Asked, target: Target, shape: Shape) -> Label | Failure:
         if isinstance(target, Weights) and target.by_label:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import orjson
@@ -35,6 +36,7 @@ from .base import (
     Task,
     ask_passage,
     chat,
+    label_set,
     unliftable,
     user_input,
     wrong_target,
@@ -103,12 +105,7 @@ class Extraction(Task):
     def __init__(self, labels: Any = None, instruction: str | None = None) -> None:
         super().__init__(labels=labels, instruction=instruction)
 
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _labels(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise ValueError("labels is one text; give a list of texts")
-        return None if value is None else tuple(dict.fromkeys(value))
+    _labels = field_validator("labels", mode="before")(label_set)
 
     @property
     def offers(self) -> tuple[Shape, ...]:
@@ -130,43 +127,44 @@ class Extraction(Task):
     def assemble(
         self, records: Iterable[Record | Misread], options: Mapping[str, Any]
     ) -> Iterator[Record | Misread]:
-        first: Record | None = None
+        first: Record | None = None  # where the row that is being put together begins
         spans: list[Span] = []
+        whole = True
         for record in records:
             if isinstance(record, Misread):
                 yield record
                 continue
-            read = self._spans(record, options)
-            if isinstance(read, Misread):
-                yield read
-                continue
-            fields = {k: v for k, v in record.fields.items() if k not in ("label", "start", "end")}
-            grouped = "start" in record.fields
+            fields, grouped = _own_fields(record.fields)
             if first is not None and not (grouped and _same_row(first.fields, fields)):
-                yield Record(first.line, first.at, {**first.fields, "spans": tuple(spans)})
+                if whole:
+                    yield first._replace(fields={**first.fields, "spans": tuple(spans)})
                 first = None
             if first is None:
-                first, spans = Record(record.line, record.at, fields), []
-            spans.extend(read)
-            if not grouped:
-                yield Record(first.line, first.at, {**first.fields, "spans": tuple(spans)})
-                first = None
-        if first is not None:
-            yield Record(first.line, first.at, {**first.fields, "spans": tuple(spans)})
+                first, spans, whole = record._replace(fields=fields), [], True
+            read = self._spans(record, grouped, options)
+            if isinstance(read, Misread):
+                yield read
+                whole = False  # without one of its spans a row would teach to overlook it
+            else:
+                spans.extend(read)
+        if first is not None and whole:
+            yield first._replace(fields={**first.fields, "spans": tuple(spans)})
 
-    def _spans(self, record: Record, options: Mapping[str, Any]) -> tuple[Span, ...] | Misread:
+    def _spans(
+        self, record: Record, grouped: bool, options: Mapping[str, Any]
+    ) -> tuple[Span, ...] | Misread:
         """The spans of one record, as exclusive code points."""
         fields = record.fields
-        if "start" in fields or "end" in fields:
+        raw = fields.get("spans")
+        if grouped:
             start, end = fields.get("start"), fields.get("end")
+            raw = [(start, end, fields.get("label"))]
             if _no_span(start) and _no_span(end):
-                return ()
-            raw: Any = [(start, end, fields.get("label"))]
-        else:
-            raw = fields.get("spans")
+                raw = []
         text = fields.get("text")
         if not isinstance(text, str):
-            return Misread(record.line, "text", f"text is {type(text).__name__}, not a text.")
+            what = "missing" if text is None else f"{type(text).__name__}, not a text"
+            return Misread(record.line, "text", f"text is {what}.")
         return spans_of(raw, text, record.line, **options)
 
     def resolve(self, seen: Mapping[str, int]) -> Self:
@@ -180,7 +178,7 @@ class Extraction(Task):
     def needs(self, row: ExtractionRow) -> tuple[str, ...]:
         found = ["context"] if row.context is not None else []
         ordered = sorted(row.spans)
-        if any(after.start < before.end for before, after in zip(ordered, ordered[1:])):
+        if any(after.start < before.end for before, after in pairwise(ordered)):
             found.append("overlap")
         return tuple(found)
 
@@ -188,21 +186,24 @@ class Extraction(Task):
         if not row.text.strip():
             yield Finding("empty-text", "error", "the text is empty.", field="text")
         for span in row.spans:
-            if not 0 <= span.start < span.end <= len(row.text):
+            start, end, label = span
+            if not 0 <= start < end <= len(row.text):
                 yield Finding(
                     "span-out-of-range",
                     "error",
-                    f"span {span.start}–{span.end} ({span.label!r}) is empty or outside the text "
+                    f"span {start}–{end} ({label!r}) is empty or outside the text "
                     f"of {len(row.text)} characters.",
                     field="spans",
                     suggestion="Offsets count characters from 0, end exclusive; read with "
                     "ends='inclusive' or offsets='utf16' where the file counts otherwise.",
                 )
-            if self.labels is not None and span.label not in self.labels:
+            else:
+                yield from _oddities(row.text, span)
+            if self.labels is not None and label not in self.labels:
                 yield Finding(
                     "label-outside-set",
                     "error",
-                    f"span type {span.label!r} is not in the task's label set.",
+                    f"span type {label!r} is not in the task's label set.",
                     field="spans",
                     suggestion="Add it to Extraction(labels=[…]) or mend the row.",
                 )
@@ -233,6 +234,9 @@ class Extraction(Task):
 
     def targets(self, row: ExtractionRow, asked: Asked, shape: Shape) -> tuple[Target, ...]:
         spans = tuple(sorted(row.spans))
+        for start, end, label in spans:
+            if not 0 <= start < end <= len(row.text):
+                raise ValueError(f"span {start}–{end} ({label!r}) is empty or outside the text")
         if shape is Shape.SPANNED:
             return (Marks(spans),)
         return (Said(quote(row.text, spans)),)
@@ -250,18 +254,75 @@ class Extraction(Task):
         asked, target = user_input(example.input), example.target
         if asked is None or not isinstance(target, Marks | Said):
             return unliftable(self.kind, example)
-        read = self.parse(asked, target, Shape.CHAT)
-        if isinstance(read, Failure):
-            return Finding("unreadable-answer", "error", read.detail, field="spans")
-        if read.unplaced:
-            lost = read.unplaced[0]
+        if isinstance(target, Marks):
+            return ExtractionRow(text=asked.text, spans=target.spans, context=asked.context)
+        # A label outside the set is no reason not to read a row: check() finds it.
+        placed = place(asked.text, target.text, None)
+        if isinstance(placed, Failure):
+            return Finding("unreadable-answer", "error", f"{placed.detail}.", field="spans")
+        spans, unplaced = placed
+        for lost in unplaced:
             return Finding(
                 "unplaced-quote",
                 "error",
                 f"{lost.text!r} ({lost.label}) can't be placed: {lost.reason}.",
                 field="spans",
             )
-        return ExtractionRow(text=asked.text, spans=read.spans, context=asked.context)
+        return ExtractionRow(text=asked.text, spans=spans, context=asked.context)
+
+
+def _oddities(text: str, span: Span) -> Iterator[Finding]:
+    """What is rarely meant about a span inside the text."""
+    start, end, label = span
+    words = text[start:end]
+    if _cuts(text, start) or _cuts(text, end):
+        whole = not _cuts(text, start) and end < len(text) and not _cuts(text, end + 1)
+        yield Finding(
+            "span-cut-in-word",
+            "warning",
+            f"span {start}–{end} ({label!r}) cuts a word: {words!r:.80}.",
+            field="spans",
+            suggestion=f"With ends='inclusive' it would be {text[start : end + 1]!r:.80}."
+            if whole
+            else None,
+        )
+    if words != words.strip():
+        left = start + len(words) - len(words.lstrip())
+        right = start + len(words.rstrip())
+        yield Finding(
+            "span-outer-space",
+            "warning",
+            f"span {start}–{end} ({label!r}) begins or ends with white space: {words!r:.80}.",
+            field="spans",
+            suggestion=f"Without it: {left}–{right}." if left < right else None,
+        )
+    if "," in label:
+        yield Finding(
+            "several-types",
+            "warning",
+            f"{label!r} looks like several types: a span has one.",
+            field="spans",
+            suggestion="Give each type a span of its own.",
+        )
+
+
+def _cuts(text: str, at: int) -> bool:
+    """Whether a letter or digit stands on both sides of this place."""
+    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
+
+
+def _own_fields(fields: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The fields of the row that a record is about or of; whether the record is one span of it."""
+    loose = {name: fields[name] for name in ("label", "start", "end") if name in fields}
+    own = {name: value for name, value in fields.items() if name not in loose}
+    if "spans" in fields:
+        if loose:  # columns that happen to have these names, and mean something else
+            own["meta"] = (*fields.get("meta", ()), *loose.items())
+        return own, False
+    grouped = "start" in loose or "end" in loose
+    if loose and not grouped:
+        own["meta"] = (*fields.get("meta", ()), *loose.items())
+    return own, grouped
 
 
 def _no_span(cell: Any) -> bool:
@@ -270,9 +331,8 @@ def _no_span(cell: Any) -> bool:
 
 def _same_row(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether two consecutive records stand for the same row."""
-    if "id" in before or "id" in after:
-        return before.get("id") == after.get("id") and before.get("text") == after.get("text")
-    return before.get("text") == after.get("text")
+    names = ("id", "text", "context")
+    return all(before.get(name) == after.get(name) for name in names)
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ import orjson
 from ..shapes import Span
 from .base import Misread
 
-__all__ = ["spans_of"]
+__all__ = ["spans_of", "whole_number"]
 
 
 def spans_of(
@@ -41,7 +41,7 @@ def spans_of(
             item = (item.get("start"), item.get("end"), item.get("label"))
         if not isinstance(item, list | tuple) or len(item) != 3:
             return Misread(line, "spans", f"{item!r:.80} is no span: start, end and label.")
-        start, end, label = _whole(item[0]), _whole(item[1]), item[2]
+        start, end, label = whole_number(item[0]), whole_number(item[1]), item[2]
         if start is None or end is None:
             return Misread(
                 line,
@@ -52,18 +52,26 @@ def spans_of(
             return Misread(line, "label", f"label is {type(label).__name__}, not a text.")
         end += ends == "inclusive"
         if units is not None:
+            for offset in (start, end):
+                if 0 <= offset <= max(units) and offset not in units:
+                    return Misread(
+                        line, "spans", f"offset {offset} is inside of a character in UTF-16."
+                    )
             start, end = units.get(start, start), units.get(end, end)
         spans.append(Span(start, end, label))
     return tuple(spans)
 
 
-def _whole(value: Any) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+def whole_number(value: Any) -> int | None:
+    """A whole number from a cell: 12, "12", or 12.0, which is what pandas makes of 12 in a column
+    with gaps. Anything else, and what no 64 bits could hold, is ``None``."""
     try:
-        return int(value) if isinstance(value, str) else None
+        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+            return None
+        number = int(value) if isinstance(value, int | float | str) else None
     except ValueError:
         return None
+    return number if number is not None and abs(number) < 1 << 63 else None
 
 
 def _utf16_starts(text: str) -> dict[int, int]:

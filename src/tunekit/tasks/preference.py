@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, ClassVar, Literal
@@ -37,6 +37,7 @@ from .base import (
     user_input,
     wrong_target,
 )
+from .offsets import whole_number
 
 __all__ = ["Choice", "Preference", "PreferenceRow"]
 
@@ -202,11 +203,13 @@ class Preference(Task):
 
     def targets(self, row: PreferenceRow, asked: Asked, shape: Shape) -> tuple[Target, ...]:
         assert isinstance(asked, Question)
-        order = row.order
+        order = _ranks([-rank for rank in row.order])
         if len(order) != len(row.options):
             raise ValueError(f"{len(order)} ranks for {len(row.options)} options")
+        if len(set(order)) < 2:
+            raise ValueError("no option is better than another")
         if shape is Shape.RANKED:
-            return (Order(tuple(-float(rank) for rank in order)),)
+            return (Order(tuple(float(-rank) for rank in order)),)
         if shape is Shape.PAIR:
             return tuple(
                 Better(row.options[first], row.options[second])
@@ -262,13 +265,14 @@ class Preference(Task):
                 context=passage.context,
             )
         read = _read_numbered(passage.text)
-        if isinstance(target, Said) and target.text.isdecimal() and read is not None:
+        if isinstance(target, Said) and read is not None:
             question, options = read
-            if 1 <= int(target.text) <= len(options):
+            numbers = [str(number) for number in range(1, len(options) + 1)]
+            if target.text in numbers:
                 return PreferenceRow(
                     question=question,
                     options=options,
-                    best=int(target.text) - 1,
+                    best=numbers.index(target.text),
                     context=passage.context,
                 )
         return unliftable(self.kind, example)
@@ -301,7 +305,7 @@ def _one_line(option: str) -> str:
 
 def _read_numbered(text: str) -> tuple[str, tuple[str, ...]] | None:
     lines = text.split("\n")
-    last = re.match(r"(\d+)\. ", lines[-1])
+    last = re.match(r"([1-9]\d{0,5})\. ", lines[-1])
     count = int(last[1]) if last else 0
     if count < 2 or len(lines) < count + 2 or lines[-count - 1] != "":
         return None
@@ -320,7 +324,8 @@ def _read_numbered(text: str) -> tuple[str, tuple[str, ...]] | None:
     return "\n".join(lines[: -count - 1]), tuple(options)
 
 
-def _ranks(scores: tuple[float, ...]) -> tuple[int, ...]:
+def _ranks(scores: Sequence[float]) -> tuple[int, ...]:
+    """Ranks without gaps: 0 for the highest score, equal for equal ones."""
     levels = sorted(set(scores), reverse=True)
     return tuple(levels.index(score) for score in scores)
 
@@ -349,16 +354,11 @@ def _read_lists(fields: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def _read_best(fields: dict[str, Any], best_from: int) -> tuple[str, str] | None:
-    best = fields.get("best")
+    best = fields.pop("best", None)
     if best is None or best == "":
-        fields.pop("best", None)
         return None
-    if isinstance(best, str):
-        try:
-            best = int(best)
-        except ValueError:
-            return "best", f"best is {best!r}, not a whole number."
-    if isinstance(best, bool) or not isinstance(best, int):
-        return "best", f"best is {type(best).__name__}, not a whole number."
-    fields["best"] = best - best_from
+    number = whole_number(best)
+    if number is None:
+        return "best", f"best is {best!r:.40}, not a whole number."
+    fields["best"] = number - best_from
     return None

@@ -194,12 +194,10 @@ def test_retry_after_is_waited_for() -> None:
     assert datetime.now(UTC) - begun >= timedelta(seconds=0.3)
 
 
-@pytest.mark.parametrize(
-    "later",
-    ["3600", "inf", format_datetime(datetime.now(UTC) + timedelta(hours=1))],
-    ids=["seconds", "never", "date"],
-)
+@pytest.mark.parametrize("later", ["3600", "inf", "date"])
 def test_a_long_retry_after_is_for_the_caller_to_wait(later: str) -> None:
+    if later == "date":
+        later = format_datetime(datetime.now(UTC) + timedelta(hours=1))
     answers = Answers(json(429, None, retry_after=later))
     with pytest.raises(errors.RateLimited) as caught:
         client(answers, longest_wait=1.0).get("/jobs")

@@ -117,9 +117,12 @@ def all_ways_of_asking_agree(case: Case) -> None:
     that one caller gets."""
     model, asked = case.done().result(), values(case)
     alone = [bare(one) for one in model.predict(asked)]
+    turns = [number % len(asked) for number in range(8)]  # so that a mix-up shows
     with ThreadPoolExecutor(8) as threads:
-        for answers in threads.map(model.predict, [asked] * 8):
-            expect_that([bare(one) for one in answers] == alone, "threads get other answers")
+        found = list(threads.map(model.predict, [asked[turn:] + asked[:turn] for turn in turns]))
+    for turn, answers in zip(turns, found, strict=True):
+        expected = alone[turn:] + alone[:turn]
+        expect_that([bare(one) for one in answers] == expected, "threads get other answers")
     awaited = asyncio.run(model.apredict(asked))
     expect_that([bare(one) for one in awaited] == alone, "apredict has other answers")
     read = model.predict(case.data())
