@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
+from ._version import __version__
 from .backends import registry
 from .backends.base import Backend, Trains, ZeroShot
 from .backends.choose import choose

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..errors import DataError, InputError, did_you_mean
 from ..tasks.base import Task
 
-__all__ = ["Columns", "Layout", "freeze", "layout_for"]
+__all__ = ["Columns", "Layout", "freeze", "layout_for", "required_columns"]
 
 #: What a caller says: the column of each field, or several columns for a field with many values.
 Columns = Mapping[str, str | Sequence[str]]
@@ -110,6 +110,13 @@ def layout_for(
         )
     used = frozenset(column for _, column in single).union(*(names for _, names in several))
     return Layout(tuple(single), tuple(several), task.text_fields | {"id"}, used)
+
+
+def required_columns(task: Task, columns: Columns | None) -> set[str]:
+    """The names of the columns without which there are no rows of this task."""
+    mapping = {**{field: field for field in task.required}, **_given(columns)}
+    named = (mapping[field] for field in task.required)
+    return {name for one in named for name in ((one,) if isinstance(one, str) else one)}
 
 
 def _given(columns: Any) -> dict[str, tuple[str, ...] | str]:

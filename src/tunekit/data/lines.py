@@ -101,7 +101,7 @@ class Lines:
             number = self._first + len(self._begins) - 1
             raise DataError(
                 f"{self._path.name}: line {number} or one soon after is no {self._encoding} "
-                f"({reason}). Give the encoding that the file has: encoding='utf-8' …"
+                f"({reason}). Give the one that the file has: encoding='utf-8', encoding='utf-16-le' …"
             ) from error
         except OSError as error:
             raise _unreadable(self._path, error) from error
@@ -130,10 +130,13 @@ class Lines:
 
 
 def _nul_hint(text: str) -> str:
-    if text.count("\0") * 3 > len(text):
-        return "is full of NUL bytes, like UTF-16. Read it with encoding='utf-16'."
     column = text.index("\0") + 1
-    return f"holds a NUL byte in column {column}: the file is damaged. Remove it."
+    if text.count("\0") * 3 < len(text):
+        return f"holds a NUL byte in column {column}: the file is damaged. Remove it."
+    # Plain letters in UTF-16 are every other byte; which one, a mark at the beginning may say.
+    marked = text.startswith(("\xff\xfe", "\xfe\xff"))
+    encoding = "utf-16" if marked else "utf-16-be" if column == 1 else "utf-16-le"
+    return f"is full of NUL bytes, like UTF-16. Read it with encoding={encoding!r}."
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

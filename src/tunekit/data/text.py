@@ -16,7 +16,7 @@ import orjson
 
 from ..errors import DataError, InputError
 from ..tasks.base import Misread, Task
-from .layout import Columns, layout_for
+from .layout import Columns, layout_for, required_columns
 from .lines import Lines, told_apart_as_bytes
 from .sources import RUN, FileSource, Run
 
@@ -65,7 +65,7 @@ class CsvSource(TextSource):
             )
         if csv.field_size_limit() < CELL_LIMIT:
             csv.field_size_limit(CELL_LIMIT)
-        self._delimiter = delimiter or self._sniffed(_column_names(task, columns))
+        self._delimiter = delimiter or self._sniffed(required_columns(task, columns))
         header, self._body = self._read_header()
         self._width = len(header)
         # Spreadsheets leave columns without a name behind; what stands there is kept all the same.
@@ -137,7 +137,7 @@ class CsvSource(TextSource):
         lines = Lines(self.path, self.encoding)
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
         try:
-            header = next((cells for cells in reader if cells), None)
+            header = next((cells for cells in reader if any(map(str.strip, cells))), None)
         except csv.Error as error:
             header, wrong = None, _csv_hint(error)
             damage = {reader.line_num: wrong, **lines.damage}
@@ -198,14 +198,6 @@ class JsonlSource(TextSource):
         except orjson.JSONDecodeError as error:
             return Misread(number, None, f"no JSON ({error.msg}, column {error.colno}).")
         return self.fields(number, value)
-
-
-def _column_names(task: Task, columns: Columns | None) -> set[str]:
-    names: set[str] = set()
-    for field in task.required:
-        column = (columns or {}).get(field, field)
-        names.update([column] if isinstance(column, str) else column)
-    return names
 
 
 def _csv_hint(error: csv.Error) -> str:
