@@ -229,12 +229,12 @@ def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
     if alias is not None:
         target = Path(alias.ref)
         return (
-            open_model(target, config.home, task) if target.is_dir() else load_ref(alias.ref, task)
+            open_model(target, config.home, task) if target.is_dir() else _load_ref(alias.ref, task)
         )
-    return load_ref(ref, task)
+    return _load_ref(ref, task)
 
 
-def load_ref(ref: str, task: Task | None) -> Model:
+def _load_ref(ref: str, task: Task | None) -> Model:
     """The model of a reference that is no path and no alias."""
     config = _config()
     scheme, _, rest = ref.partition(":")

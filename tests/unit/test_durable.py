@@ -128,9 +128,13 @@ def test_a_new_folder_appears_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_a_failing_block_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), new_folder(tmp_path / "run") as folder:
-        (folder / "part").write_text("x", encoding="utf-8")
-        raise RuntimeError
+    def fill() -> NoReturn:
+        with new_folder(tmp_path / "run") as folder:
+            (folder / "part").write_text("x", encoding="utf-8")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill()
     assert names(tmp_path) == []
 
 

@@ -101,7 +101,7 @@ class Lines:
             number = self._first + len(self._begins) - 1
             raise DataError(
                 f"{self._path.name}: line {number} or one soon after is no {self._encoding} "
-                f"({reason}). Give the one that the file has: encoding='utf-8', encoding='utf-16-le' …"
+                f"({reason}). Give the file's own: encoding='utf-8', encoding='utf-16-le' …"
             ) from error
         except OSError as error:
             raise _unreadable(self._path, error) from error

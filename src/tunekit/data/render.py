@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..durable import write_file
-from ..errors import DataError, UnsupportedTask
+from ..errors import DataError, InputError, UnsupportedTask, did_you_mean
 from ..findings import Finding
 from ..formats.base import Codec, Header
-from ..formats.registry import codec
-from ..shapes import Shape
+from ..formats.registry import codec, codecs
+from ..shapes import Shape, Span
 from ..tasks.base import Prompt, Row, Task
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def records_in(data: Dataset, format: str) -> Iterator[dict[str, Any]]:
     """The records of a data set in a format, as ``data.to`` gives them."""
     if format == ROWS:
         return map(row_record, data)
+    if format not in (known := (ROWS, *(one.name for one in codecs()))):
+        raise InputError(f"no format {format!r}. {did_you_mean(format, known)}")
     wire = codec(format)
     return _encoded(data, data.task, _shape_for(data.task, wire), wire, data.task.prompt())
 
@@ -55,13 +57,20 @@ def write_in(data: Dataset, format: str, path: Path) -> Path:
 def row_record(row: Row) -> dict[str, Any]:
     """A row as a plain record: the task's fields that are set, then ``meta``."""
     record = {
-        ("id" if name == "given_id" else name): value
+        ("id" if name == "given_id" else name): _plain(value)
         for name, value in row
         if name != "meta" and value is not None
     }
-    if "spans" in record:  # as objects, which tell start from end for everyone who reads them
-        record["spans"] = [span._asdict() for span in record["spans"]]
-    return {**record, **{name: cell for name, cell in row.meta if name not in record}}
+    for name, value in row.meta:
+        record.setdefault(name, _plain(value))
+    return record
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it. Spans become objects, which tell start from end for every reader."""
+    if isinstance(value, Span):
+        return value._asdict()
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _encoded(

@@ -53,7 +53,10 @@ def test_the_delimiter_is_found(write: Write, delimiter: str) -> None:
 
 def test_the_delimiter_is_the_one_that_brings_out_the_columns(write: Write) -> None:
     content = 'id,note;text;label\n1,2;"one, two";a\n3,4;five;b\n'
-    assert pairs(Dataset.read(write(content), Classification())) == [("one, two", "a"), ("five", "b")]
+    assert pairs(Dataset.read(write(content), Classification())) == [
+        ("one, two", "a"),
+        ("five", "b"),
+    ]
 
 
 def test_a_delimiter_can_be_given(write: Write) -> None:

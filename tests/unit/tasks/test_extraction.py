@@ -15,7 +15,7 @@ from tunekit.tasks.base import Misread, Record, Row
 from tunekit.tasks.offsets import spans_of
 from tunekit.tasks.quotes import place, quote
 
-ALPHABET = "ab ü😀\n\""
+ALPHABET = 'ab ü😀\n"'
 
 
 @st.composite

@@ -12,7 +12,7 @@ from tunekit.shapes import Better, Example, Failure, Order, Question, Said, Shap
 from tunekit.tasks.base import Misread, Record, Row
 from tunekit.tasks.preference import _numbered, _read_numbered
 
-LINES = st.text(alphabet="1. 2\"\\\n\r\u2028a{}", max_size=12)
+LINES = st.text(alphabet='1. 2"\\\n\r\u2028a{}', max_size=12)
 
 
 @given(LINES, st.lists(LINES, min_size=2, max_size=12))
@@ -85,7 +85,7 @@ def test_k_options_become_the_right_pairs() -> None:
 def test_a_row_without_a_best_option_isnt_lowered(answer: dict[str, Any], shape: Shape) -> None:
     task = Preference("answer" if shape is Shape.PAIR else "choose")
     row = PreferenceRow(question="q", options=("a", "b"), **answer)
-    with pytest.raises(ValueError, match="better than another|ranks for"):
+    with pytest.raises(ValueError, match=r"better than another|ranks for"):
         task.lower(row, shape, task.prompt())
 
 
