@@ -4,7 +4,7 @@
 
     TunekitError
     ├── ConfigError (ValueError)            a setting, a name in it, an environment variable
-    ├── DataError (ValueError)              rows that can't be read or trained on; .findings has them all
+    ├── DataError (ValueError)              rows that can't be read or trained on; see .findings
     │   └── DataChanged                     a source is no longer what it was when it was read
     ├── InputError (TypeError, ValueError)  an argument that can't be used
     ├── UnsupportedTask (TypeError)         this backend, model or method doesn't do that

