@@ -1,6 +1,6 @@
 """CSV rows to ``openai-chat`` JSONL: tunekit beside ``datasets``, in the same run.
 
-python benchmarks/csv_to_chat.py [--rows 100000] [--runs 3] [--memory]
+python benchmarks/csv_to_chat.py [--rows 100000] [--words 4 20] [--runs 3] [--memory]
 
 Both read the same file and write the same records; the two written files are compared as JSON,
 line by line. Figures are for whole processes: CPU-seconds (user and system, children included),
@@ -57,14 +57,14 @@ rows.to_json(sys.argv[2], force_ascii=False)
 """
 
 
-def write_rows(path: Path, count: int) -> None:
+def write_rows(path: Path, count: int, length: tuple[int, int]) -> None:
     """Rows with commas, quotes, newlines and characters from beyond ASCII, the same every time."""
     source = random.Random(7)
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(["Text", "Label"])
         for number in range(count):
-            words = source.choices(WORDS, k=source.randint(4, 20))  # as long as banking77's
+            words = source.choices(WORDS, k=source.randint(*length))
             if number % 50 == 0:
                 words.insert(2, '\n"quoted"')
             out.writerow([f"{' '.join(words)} {number}", source.choice(LABELS)])
@@ -105,6 +105,14 @@ def show(name: str, figures: list[dict[str, float]]) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument(
+        "--words",
+        type=int,
+        nargs=2,
+        default=(4, 20),  # 12 in the middle, as in banking77
+        metavar=("LEAST", "MOST"),
+        help="of a row's text; longer rows narrow the gap, as copying takes over",
+    )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="also ten times the rows")
     given = parser.parse_args()
@@ -113,7 +121,7 @@ def main() -> int:
         source, ours, theirs = (
             folder / name for name in ("rows.csv", "ours.jsonl", "theirs.jsonl")
         )
-        write_rows(source, given.rows)
+        write_rows(source, given.rows, given.words)
         measure(TUNEKIT, str(source), str(ours))
         with ours.open(encoding="utf-8") as file:
             prompt = json.loads(file.readline())["messages"][0]["content"]
@@ -123,7 +131,10 @@ def main() -> int:
             cache = str(folder / f"cache-{turn}")
             other.append(measure(DATASETS, str(source), str(theirs), prompt, cache))
         count = same_records(ours, theirs)
-        print(f"Python {sys.version.split()[0]}, datasets {version('datasets')}, {count:,} rows")
+        print(
+            f"Python {sys.version.split()[0]}, datasets {version('datasets')}, {count:,} rows "
+            f"of {given.words[0]} to {given.words[1]} words"
+        )
         print(f"{'whole process':24}{'CPU s':>9}{'wall s':>9}{'peak MB':>9}")
         small = show("tunekit", mine)
         reference = show("datasets map+to_json", other)
@@ -131,7 +142,7 @@ def main() -> int:
         passed = ratio >= SPEED_LIMIT
         print(f"CPU, datasets / tunekit = {ratio:.1f} (at least {SPEED_LIMIT}): {_verdict(passed)}")
         if given.memory:
-            write_rows(source, given.rows * 10)
+            write_rows(source, given.rows * 10, given.words)
             large = show(
                 f"tunekit, {given.rows * 10:,}", [measure(TUNEKIT, str(source), str(ours))]
             )

@@ -54,8 +54,6 @@ class Lines:
         del self._begins[: numbers[0] - self._first]
         self._first = first = numbers[0]
         begins = self._begins
-        if isinstance(numbers, range):
-            return begins[: len(numbers)]
         return [begins[number - first] for number in numbers]
 
     def _pages(self) -> Iterator[list[str]]:
