@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .backends import registry
-from .backends.base import Backend, Trains, ZeroShot
+from .backends.base import Backend, State, Trains, ZeroShot
 from .backends.choose import choose
 from .data.dataset import Dataset
 from .errors import (
@@ -27,7 +28,7 @@ from .job import Job, all_jobs
 from .model import Model, open_model
 from .planning import BackendSpec, Plan, Setup
 from .shapes import Shape
-from .store import Runs
+from .store import Run, Runs
 from .tasks.base import Task
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def tune(
     data: Dataset | Plan,
     *,
     backend: str | Backend | None = None,
-    model: str | None = None,
+    model: str | Path | None = None,
     validation: Dataset | None = None,
     method: str = "auto",
     resume: bool = False,
@@ -101,7 +102,7 @@ def submit(
     data_or_plan: Dataset | Plan,
     *,
     backend: str | Backend | None = None,
-    model: str | None = None,
+    model: str | Path | None = None,
     validation: Dataset | None = None,
     method: str = "auto",
     resume: bool = False,
@@ -109,8 +110,9 @@ def submit(
 ) -> Job:
     """Start a job and return. It is on disk before anything is sent, and outlives this process.
 
-    The same call while such a run is unfinished joins it (``job.reattached``); a finished run is
-    never reused. Takes and raises what :func:`tune` does.
+    The same call while such a run is unfinished, or ended while nobody looked, joins it
+    (``job.reattached``); a run whose end was seen is never reused. Takes and raises what
+    :func:`tune` does.
     """
     built = None
     if isinstance(data_or_plan, Plan):
@@ -132,7 +134,7 @@ def submit(
     home = _config().home
     runs = Runs(home)
     with runs.key_lock(planned.key):
-        run, joined = _unfinished(runs, planned.key, resume), True
+        run, joined = _unfinished(runs, planned.key, resume, home, built), True
         if run is None:
             run, joined = runs.create(planned, __version__), False
         job = Job(run, home, built)
@@ -154,7 +156,7 @@ def plan(
     data: Dataset,
     *,
     backend: str | Backend | None = None,
-    model: str | None = None,
+    model: str | Path | None = None,
     validation: Dataset | None = None,
     method: str = "auto",
     **hyperparameters: Any,
@@ -172,6 +174,8 @@ def attach(id: str) -> Job:
     Raises:
         JobNotFound: there is none under this home.
     """
+    if not isinstance(id, str):
+        raise InputError(f"id is {type(id).__name__}, not a text such as job.id")
     home = _config().home
     job = Job(Runs(home).get(id.removeprefix("run:")), home)
     try:
@@ -220,17 +224,17 @@ def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
         ModelError: there is no model there, or a damaged one.
         JobFailed: the run has none.
     """
+    if not isinstance(path_or_ref, str | Path):
+        raise InputError(f"load takes a folder or a reference, not {type(path_or_ref).__name__}")
     config = _config()
-    path = Path(path_or_ref)
-    if path.is_dir():
-        return open_model(path, config.home, task)
+    if _is_folder(path_or_ref):
+        return open_model(Path(path_or_ref), config.home, task)
     ref = str(path_or_ref)
     alias = config.models.get(ref)
     if alias is not None:
-        target = Path(alias.ref)
-        return (
-            open_model(target, config.home, task) if target.is_dir() else _load_ref(alias.ref, task)
-        )
+        ref = alias.ref
+        if _is_folder(ref):
+            return open_model(Path(ref), config.home, task)
     return _load_ref(ref, task)
 
 
@@ -265,6 +269,7 @@ def baseline(data: Dataset, *, backend: str | Backend | None = None, shots: int 
     Raises:
         UnsupportedTask: the backend has no such baseline for this task.
     """
+    _check_data("data", data)
     built = _backend(backend)
     if shots != 0 or not isinstance(built, ZeroShot):
         raise UnsupportedTask(
@@ -296,13 +301,34 @@ def _config() -> Config:
     return load_config()
 
 
+def _check_data(name: str, data: Any) -> None:
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"{name} is {type(data).__name__}, not a Dataset. Dataset.read and from_rows make one."
+        )
+
+
+def _is_folder(ref: str | Path) -> bool:
+    try:
+        return Path(ref).is_dir()
+    except (OSError, ValueError):  # a name that no file could have
+        return False
+
+
 def _backend(given: str | Backend | None) -> Backend:
-    if given is not None and not isinstance(given, str):
-        return given
-    return _build(given, {})
+    if given is None or isinstance(given, str):
+        return _build(given, {})
+    if not isinstance(given, Backend):
+        raise InputError(
+            f"backend is {type(given).__name__}: give a name, or what tunekit.backend(…) made"
+        )
+    return given
 
 
 def _build(name: str | None, options: dict[str, Any]) -> Backend:
+    from .config import refuse_secrets
+
+    refuse_secrets(options, f"the options of backend {name!r}")
     config = _config()
     spec = registry.resolve_backend(config, name)
     spec = spec._replace(options={**spec.options, **options})
@@ -313,27 +339,29 @@ def _spec(built: Backend) -> BackendSpec:
     return BackendSpec(built.name, built.type, dict(built.options))
 
 
-def _base(built: Backend, model: str | None) -> str:
-    return model or built.options.get("model") or _config().model or built.default_model
+def _base(built: Backend, model: str | Path | None) -> str:
+    if model is not None and not isinstance(model, str | Path):
+        raise InputError(f"model is {type(model).__name__}, not a name or a folder")
+    if model:
+        return str(model)
+    return built.options.get("model") or _config().model or built.default_model
 
 
 def _plan(
     data: Dataset,
     built: Backend,
-    model: str | None,
+    model: str | Path | None,
     validation: Dataset | None,
     method: str,
     hyperparameters: dict[str, Any],
 ) -> Plan:
-    if not isinstance(data, Dataset):
-        raise InputError(
-            f"data is {type(data).__name__}, not a Dataset. Dataset.read and from_rows make one."
-        )
+    _check_data("data", data)
     if not isinstance(built, Trains):
         raise UnsupportedTask(f"backend {built.name!r} doesn't train")
     task, base = data.task, _base(built, model)
     route = choose(built, task, data.needs, base, method)
     if validation is not None:
+        _check_data("validation", validation)
         validation = validation.with_task(task)
     setup = Setup(
         data=data,
@@ -357,13 +385,18 @@ def _plan(
     )
 
 
-def _unfinished(runs: Runs, key: str, resume: bool) -> Any:
-    """The newest run of this key that goes on, or that ``resume`` revives."""
+def _unfinished(
+    runs: Runs, key: str, resume: bool, home: Path, built: Backend | None
+) -> Run | None:
+    """The newest run of this key whose end nobody has seen, or that ``resume`` revives."""
     for run in runs.with_key(key):
-        state = run.read().last.state
-        if not state.terminal:
+        job = Job(run, home, built)
+        if resume and not job.status.terminal:
+            with suppress(BackendError):  # it may have failed while nobody looked
+                job.refresh()
+        if not job.status.terminal:
             return run
-        if resume and state.name in ("FAILED", "CANCELLED"):
+        if resume and job.status in (State.FAILED, State.CANCELLED):
             run.start_over()
             return run
     return None

@@ -286,6 +286,11 @@ def _layer(
             source[dotted] = here
 
 
+def refuse_secrets(options: Mapping[str, Any], place: str) -> None:
+    """Raise ConfigError where options given in code hold a secret, without repeating it."""
+    _refuse_secrets(options, dict.fromkeys(options, place))
+
+
 def _refuse_secrets(value: Any, source: Mapping[str, str], path: tuple[str, ...] = ()) -> None:
     """Raise where a value is a secret, without repeating it."""
     if isinstance(value, Mapping):

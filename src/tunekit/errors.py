@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .findings import Finding
 
@@ -87,6 +87,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 class TunekitError(Exception):
     """The root of all errors raised by tunekit."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # So that an error comes through a process pool whole, whatever its constructor takes.
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[TunekitError], args: tuple[Any, ...], facts: dict[str, Any]) -> TunekitError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class ConfigError(TunekitError, ValueError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from .backends.base import Backend, Event, ModelRef, State, Status, Trained, Trains
 from .backends.registry import build_backend
@@ -15,6 +18,8 @@ from .errors import (
     BackendError,
     JobCancelled,
     JobFailed,
+    JobNotFound,
+    StoreError,
     TunekitError,
     UnsupportedTask,
     WaitTimeout,
@@ -22,10 +27,12 @@ from .errors import (
 from .model import Model, stored_task
 from .planning import Work
 from .progress import progress
-from .store import Record, Run, Runs
-from .tasks.base import Prompt
+from .store import Kept, Record, Run, Runs
 
-__all__ = ["Job"]
+__all__ = ["Job", "all_jobs"]
+
+log = logging.getLogger("tunekit")
+T = TypeVar("T")
 
 #: How often in one wait an interrupted job is set going again before that counts as a failure.
 RESTARTS = 3
@@ -45,7 +52,7 @@ class Job:
         self._run = run
         self._home = home
         self._record = run.read()
-        self._backend = backend or build_backend(self._record.spec, home=home)
+        self._given = backend
         #: Whether this call found an unfinished run of the same data and settings and joined it.
         self.reattached = False
 
@@ -88,13 +95,20 @@ class Job:
             self._note(self._trains.poll(ref))
         return self
 
+    @cached_property
+    def _backend(self) -> Backend:
+        # Built when it is needed: a list of jobs needs none, whatever became of their backends.
+        return self._given or build_backend(self._record.spec, home=self._home)
+
     def start(self) -> Job:
         """Bring it to the backend if it isn't there, or set an interrupted one going again.
 
         Callers hold the run's key lock, or are the only ones that know of the run.
         """
         self.refresh()
-        if self.status is State.INTERRUPTED or (
+        if self.status is State.CANCELLING and self._record.ref is None:
+            self._note(Status(State.CANCELLED, "never sent"))
+        elif self.status is State.INTERRUPTED or (
             self._record.ref is None and not self.status.terminal
         ):
             try:
@@ -106,6 +120,8 @@ class Job:
                         self._trains.clean(self._run)
                 raise
             self._set_ref(ref)
+            if self.status is State.CANCELLING:  # asked for while it was being sent
+                self._trains.cancel(ref)
             self._note(self._trains.poll(ref))
         return self
 
@@ -121,10 +137,17 @@ class Job:
         if self.status.terminal:
             return self
         if self._record.ref is None:
-            self._note(Status(State.CANCELLED, "never sent"))
-            return self
-        self._trains.cancel(self._record.ref)
-        self._note(Status(State.CANCELLING, "cancel asked for"))
+            with Runs(self._home).key_lock_if_free(self._record.key) as free:
+                if free and self.refresh()._record.ref is None:
+                    self._note(Status(State.CANCELLED, "never sent"))
+                    return self
+                if not free:
+                    # Somebody is sending it right now, and will see this when that is done.
+                    self._note(Status(State.CANCELLING, "cancel asked for while it was sent"))
+                    return self
+        if self._record.ref is not None:
+            self._trains.cancel(self._record.ref)
+            self._note(Status(State.CANCELLING, "cancel asked for"))
         return self.refresh()
 
     def events(self) -> Iterator[Event]:
@@ -157,31 +180,33 @@ class Job:
             JobFailed: it ended without a model.
             JobCancelled: it was cancelled.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        restarts, pause = 0, FIRST_LOOK
+        begun = time.monotonic()
+        deadline = None if timeout is None else begun + timeout
+        restarts = 0
         with progress(self.id) as show:
             while True:
-                self._looked(deadline)
-                if self.status.terminal:
-                    break
-                if self.status in (State.INTERRUPTED, State.CREATED):
-                    if restarts == RESTARTS:
-                        self._give_up(restarts)
-                    restarts += 1
-                    with Runs(self._home).key_lock(self._record.key):
-                        self.start()
-                    continue
-                show(self.status, self._progress())
+                try:
+                    self._patiently(self.refresh, deadline)
+                    if self.status.terminal:
+                        break
+                    if self._stands_still():
+                        if restarts == RESTARTS:
+                            self._give_up(restarts)
+                            break
+                        restarts += self._patiently(self._start_again, deadline)
+                except BackendError as error:
+                    if deadline is not None and error.retryable and time.monotonic() >= deadline:
+                        raise self._time_is_over(timeout) from error
+                    raise
+                if show is not None:
+                    show(self.status, self._progress())
+                waited = time.monotonic() - begun
+                pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))  # at most 5 % too late
                 left = pause if deadline is None else deadline - time.monotonic()
                 if left <= 0:
-                    raise WaitTimeout(
-                        f"job {self.id} is {self.status} after {timeout:g} s and goes on. "
-                        f"tunekit.attach({self.id!r}).wait() waits again.",
-                        job_id=self.id,
-                    )
+                    raise self._time_is_over(timeout)
                 time.sleep(min(pause, left))
-                pause = min(pause * 1.2, LAST_LOOK)
-        return self.result()
+        return self._patiently(self.result, None)
 
     def result(self) -> Model:
         """The model of a job that has ended.
@@ -243,7 +268,7 @@ class Job:
         record = self._record
         return Work(
             task=stored_task(record.task),
-            prompt=Prompt.model_validate(record.prompt, strict=False),
+            prompt=record.prompt,
             route=record.way,
             model=record.model,
             hyperparameters=record.hyperparameters,
@@ -252,7 +277,10 @@ class Job:
     def _find(self) -> str | None:
         """A job that was created while nobody lived to note it."""
         ref = self._trains.find(self.id)
-        if ref is None or ref in self._record.past_refs:
+        if ref is None:
+            return None
+        # Of an earlier attempt, unless the backend calls all attempts the same.
+        if ref in self._record.past_refs and self._trains.poll(ref).state.terminal:
             return None
         self._set_ref(ref)
         return ref
@@ -265,27 +293,45 @@ class Job:
     def _note(self, status: Status) -> None:
         self._record = self._run.change(lambda record: record.seen(status))
 
-    def _looked(self, deadline: float | None) -> None:
-        """Refresh, with patience for a backend that can't be reached for a while."""
+    def _stands_still(self) -> bool:
+        """Whether nobody works on it, and nobody will unless it is started again."""
+        unsent = self._record.ref is None and self.status in (State.CREATED, State.CANCELLING)
+        return unsent or self.status is State.INTERRUPTED
+
+    def _start_again(self) -> bool:
+        """Start it, unless somebody else is about to; gives whether it was us."""
+        with Runs(self._home).key_lock_if_free(self._record.key) as free:
+            if free:
+                self.start()
+            return free
+
+    @staticmethod
+    def _patiently(call: Callable[[], T], deadline: float | None) -> T:
+        """Make a call again and again while a backend can't be reached, for a while."""
         left = max(0.0, deadline - time.monotonic()) if deadline is not None else PATIENCE
-        for attempt in Retrying(
+        return Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, BackendError) and e.retryable),
-            wait=wait_exponential_jitter(multiplier=FIRST_LOOK, max=LAST_LOOK),
-            stop=stop_before_delay(min(left, PATIENCE)),
+            wait=wait_exponential_jitter(multiplier=FIRST_LOOK, max=min(LAST_LOOK, left)),
+            stop=stop_after_delay(min(left, PATIENCE)),
             reraise=True,
-        ):
-            with attempt:
-                self.refresh()
+        )(call)
+
+    def _time_is_over(self, timeout: float | None) -> WaitTimeout:
+        return WaitTimeout(
+            f"job {self.id} is {self.status} after {timeout:g} s and goes on. "
+            f"tunekit.attach({self.id!r}).wait() waits again.",
+            job_id=self.id,
+        )
 
     def _give_up(self, restarts: int) -> None:
         error = f"its process ended without a result, {restarts} times after a restart."
         self._note(Status(State.FAILED, "kept dying", error))
 
     def _progress(self) -> Event | None:
-        """The newest progress event, for the bar."""
+        """The newest progress event, for the bar; a bar is worth no error."""
         latest = None
-        if self._record.ref is not None:
-            for event in self._trains.events(self._record.ref):
+        with suppress(BackendError):
+            for event in self._trains.events(self._record.ref) if self._record.ref else ():
                 if event.kind == "progress":
                     latest = event
         return latest
@@ -295,15 +341,24 @@ class Job:
         kept = self._record.trained
         if kept is None:
             trained = self._trains.result(ref)
-            kept = {**trained._asdict(), "ref": list(trained.ref)}
+            kept = Kept(
+                ref=trained.ref,
+                temperature=trained.temperature,
+                applied=dict(trained.applied),
+                metrics=dict(trained.metrics),
+            )
             self._record = self._run.change(
                 lambda record: record.model_copy(update={"trained": kept})
             )
-        return Trained(
-            ModelRef(*kept["ref"]), kept["temperature"], kept["applied"], kept["metrics"]
-        )
+        return Trained(ModelRef(*kept.ref), kept.temperature, kept.applied, kept.metrics)
 
 
 def all_jobs(home: Path) -> list[Job]:
     """Every job under a home, newest first, as last seen."""
-    return [Job(run, home) for run in Runs(home)]
+    jobs: list[Job] = []
+    for run in Runs(home):
+        try:
+            jobs.append(Job(run, home))
+        except (JobNotFound, StoreError) as error:
+            log.warning("left out of the list: %s", error)
+    return jobs

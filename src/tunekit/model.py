@@ -16,7 +16,7 @@ from .backends.base import Backend, Keeps, ModelRef, Predicts
 from .backends.registry import build_backend, task_class
 from .data.dataset import Dataset
 from .durable import disk_errors, new_folder, write_file
-from .errors import InputError, ModelError, PredictionError, UnsupportedTask
+from .errors import DataError, InputError, ModelError, PredictionError, UnsupportedTask
 from .planning import BackendSpec
 from .shapes import Asked, Failure, Input, Outcome, Shape
 from .tasks.base import Prompt, Task
@@ -33,7 +33,13 @@ SHOWN_FAILURES = 5
 def stored_task(kept: Mapping[str, Any]) -> Task:
     """The task that a job or model keeps: its registered kind, and its fields."""
     fields = {name: value for name, value in kept.items() if name != "kind"}
-    return task_class(kept["kind"])(**fields)
+    try:
+        return task_class(kept["kind"])(**fields)
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"the task {dict(kept)!r:.200} can't be read ({error}). It was written by another "
+            "version of tunekit, or damaged."
+        ) from error
 
 
 class _Saved(BaseModel):
@@ -41,7 +47,7 @@ class _Saved(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     kind: Kind
     task: dict[str, Any]
     prompt: Prompt
@@ -98,6 +104,7 @@ class Model:
             PredictionError: inputs without an answer.
             BackendError: the backend couldn't be asked at all.
         """
+        _check_errors(errors)
         asked, single = self._asked(x, fields)
         return self._answered(loop.run(self._outcomes(asked)), single, errors)
 
@@ -105,6 +112,7 @@ class Model:
         self, x: Any, *, errors: Literal["raise", "return"] = "raise", **fields: Any
     ) -> Any:
         """:meth:`predict` for callers with an event loop of their own."""
+        _check_errors(errors)
         asked, single = self._asked(x, fields)
         outcomes = await asyncio.wrap_future(loop.start(self._outcomes(asked)))
         return self._answered(outcomes, single, errors)
@@ -117,6 +125,7 @@ class Model:
     def _asked(self, x: Any, fields: Mapping[str, Any]) -> tuple[list[Asked], bool]:
         if isinstance(x, Dataset):
             self._refuse_fields(fields)
+            self._check_kind(x)
             return [self.task.asked(row) for row in x], False
         if isinstance(x, str | Mapping) or not isinstance(x, Iterable):
             return [self.task.ask(x, **fields)], True
@@ -131,6 +140,10 @@ class Model:
         if wrong:
             raise InputError("; ".join(wrong[:20]))
         return asked, False
+
+    def _check_kind(self, data: Dataset) -> None:
+        if data.task.kind != self.task.kind:
+            raise DataError(f"{data.name} has rows of {data.task.kind}; this is {self!r}.")
 
     @staticmethod
     def _refuse_fields(fields: Mapping[str, Any]) -> None:
@@ -161,8 +174,6 @@ class Model:
         return self.task.parse(asked, outcome, self.shape)
 
     def _answered(self, outcomes: list[Any], single: bool, errors: str) -> Any:
-        if errors not in ("raise", "return"):
-            raise InputError(f"errors={errors!r}: it is 'raise' or 'return'")
         failures = {at: one for at, one in enumerate(outcomes) if isinstance(one, Failure)}
         if failures and errors == "raise":
             shown = "; ".join(
@@ -191,6 +202,9 @@ class Model:
         """
         from .evaluation import evaluate
 
+        if not isinstance(data, Dataset):
+            raise InputError(f"evaluate takes a Dataset, not {type(data).__name__}")
+        self._check_kind(data)
         rows = list(data)
         answers = self.predict(data, errors="return")
         return evaluate(self.task, rows, answers, model_kind=self.kind)
@@ -230,6 +244,11 @@ class Model:
             f"a {self.task.kind} model of backend {self.spec.name!r} can't be exported as "
             f"{kind!r} to {path}; save() writes it as safetensors and JSON"
         )
+
+
+def _check_errors(errors: str) -> None:
+    if errors not in ("raise", "return"):
+        raise InputError(f"errors={errors!r}: it is 'raise' or 'return'")
 
 
 def open_model(folder: Path, home: Path, task: Task | None = None) -> Model:

@@ -13,21 +13,23 @@ Show = Callable[[State, Event | None], None]
 
 
 @contextmanager
-def progress(job_id: str) -> Iterator[Show]:
-    """A function that shows a state and the newest progress event."""
+def progress(job_id: str) -> Iterator[Show | None]:
+    """A function that shows a state and the newest progress event; ``None`` without a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
     bar = Progress(
         SpinnerColumn(),
         TextColumn("[bold]{task.description}[/]"),
         BarColumn(),
-        TextColumn("{task.fields[said]}"),
+        TextColumn("{task.fields[said]}", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
     )
     line = bar.add_task(job_id, total=None, said="")
 

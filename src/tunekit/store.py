@@ -13,15 +13,16 @@ A run is built beside its place and renamed into it, so it is there as a whole o
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .backends.base import State, Status, Step
@@ -29,10 +30,11 @@ from .durable import disk_errors, new_folder, sweep, write_file
 from .errors import JobNotFound, StoreError
 from .planning import BackendSpec, Plan, Route
 from .shapes import Shape
+from .tasks.base import Prompt
 
 __all__ = ["Record", "Run", "Runs", "now"]
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 
 #: States only move forward along these; between equals a job may go back and forth.
 RANK = {
@@ -66,21 +68,32 @@ class Passed(BaseModel):
     attempt: int = 1
 
 
+class Kept(BaseModel):
+    """What came of a job, as :class:`~tunekit.backends.base.Trained` has it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ref: tuple[str, str]
+    temperature: float | None
+    applied: dict[str, Any]
+    metrics: dict[str, Any]
+
+
 class Record(BaseModel):
     """``job.json``. Keys of backends are in it by the name of their variable only."""
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: int = SCHEMA
+    schema_version: Literal[1] = SCHEMA
     id: str
     key: str
     created: str
     tunekit: str
     task: dict[str, Any]
-    prompt: dict[str, Any]
+    prompt: Prompt
     backend: tuple[str, str, dict[str, Any]]
     model: str
-    route: tuple[str, str, str, tuple[str, ...]]
+    route: tuple[str, Shape, str, tuple[str, ...]]
     hyperparameters: dict[str, Any]
     rows: int
     fingerprints: dict[str, str]
@@ -89,8 +102,8 @@ class Record(BaseModel):
     ref: str | None = None
     past_refs: tuple[str, ...] = ()  # of earlier attempts
     steps: tuple[dict[str, Any], ...] = ()
-    states: tuple[Passed, ...] = Field(default=())
-    trained: dict[str, Any] | None = None
+    states: tuple[Passed, ...] = Field(min_length=1)
+    trained: Kept | None = None
 
     @property
     def spec(self) -> BackendSpec:
@@ -101,7 +114,7 @@ class Record(BaseModel):
     def way(self) -> Route:
         """The route it takes."""
         method, shape, format, carries = self.route
-        return Route(method, Shape(shape), format, frozenset(carries))
+        return Route(method, shape, format, frozenset(carries))
 
     @property
     def last(self) -> Passed:
@@ -230,7 +243,9 @@ class Runs:
         Raises:
             JobNotFound: there is none.
         """
-        run = Run(self.folder / Path(run_id).name)
+        # Whatever else it may be, an id is no path.
+        named = run_id if re.fullmatch(r"[\w-]+", run_id) else "no-id"
+        run = Run(self.folder / named)
         run.read()
         return run
 
@@ -246,8 +261,23 @@ class Runs:
     @contextmanager
     def key_lock(self, key: str) -> Iterator[None]:
         """Keeps two clients from starting the same run at the same time."""
-        with locked(self.folder / f".{key[:2]}.lock"):  # at most 256 of them
+        with locked(self._lock_of(key)):
             yield
+
+    @contextmanager
+    def key_lock_if_free(self, key: str) -> Iterator[bool]:
+        """The same without waiting; gives whether it was free."""
+        with disk_errors(f"locking {self.folder}"):
+            lock = FileLock(self._lock_of(key))
+            with suppress(Timeout):
+                lock.acquire(timeout=0)
+        try:
+            yield lock.is_locked
+        finally:
+            lock.release()
+
+    def _lock_of(self, key: str) -> Path:
+        return self.folder / f".{key[:16]}.lock"
 
     def create(self, plan: Plan, version: str) -> Run:
         """Write the run: rendered data and record, as a whole. Callers hold the key's lock.
@@ -258,7 +288,8 @@ class Runs:
         """
         sweep(self.folder, f".*-{plan.key[:8]}-*.tmp")
         moment = datetime.now(UTC)
-        run_id = f"{moment:%Y%m%d-%H%M%S}-{plan.key[:8]}-{secrets.token_hex(2)}"
+        stamp = f"{moment:%Y%m%d-%H%M%S}{moment.microsecond // 1000:03}"
+        run_id = f"{stamp}-{plan.key[:8]}-{secrets.token_hex(2)}"
         with new_folder(self.folder / run_id) as folder:
             (folder / "data").mkdir()
             files: dict[str, str] = {}
@@ -284,10 +315,10 @@ def _record(plan: Plan, run_id: str, files: Mapping[str, str], version: str) -> 
         created=created,
         tunekit=version,
         task={"kind": setup.task.kind, **setup.task.model_dump(mode="json")},
-        prompt=setup.prompt.model_dump(mode="json"),
+        prompt=setup.prompt,
         backend=(plan.backend.name, plan.backend.type, dict(plan.backend.options)),
         model=setup.model,
-        route=(route.method, str(route.shape), route.format, tuple(sorted(route.carries))),
+        route=(route.method, route.shape, route.format, tuple(sorted(route.carries))),
         hyperparameters=dict(setup.hyperparameters),
         rows=plan.rows,
         fingerprints=fingerprints,

@@ -32,7 +32,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "a class with one row": (b"text,label\na,x\nb,x\nc,y\n", ("'y'", "one row")),
     "NUL bytes": (GOOD.replace("message 3", "mess\0age 3").encode(), ("rows.csv:5", "NUL")),
     "UTF-16": (GOOD.encode("utf-16"), ("rows.csv:1", "encoding='utf-16'")),
-    "UTF-16 without a mark": (GOOD.encode("utf-16-le"), ("rows.csv:1", "encoding='utf-16'")),
+    "UTF-16 without a mark": (GOOD.encode("utf-16-le"), ("rows.csv:1", "encoding='utf-16-le'")),
     "cp1252": (GOOD.replace("message 4", "Prämie").encode("cp1252"), ("rows.csv:6", "cp1252")),
 }
 

@@ -190,3 +190,41 @@ def test_spans_that_overlap_are_a_need_and_carried(home: Path) -> None:
     built = FakeBackend(home=home)
     model = tunekit.tune(data, backend=built)
     assert model.predict("New York Times").spans == data[0].spans
+
+
+def test_a_secret_given_in_code_is_refused_and_not_repeated(data: Dataset) -> None:
+    secret = "sk-" + "a1b2" * 8
+    with pytest.raises(ConfigError) as caught:
+        tunekit.backend("fake", key_env=secret)
+    assert secret not in str(caught.value)
+
+
+def test_arguments_of_the_wrong_kind_are_errors_of_ours(data: Dataset, home: Path) -> None:
+    model = tunekit.tune(data, backend="fake")
+    other = Dataset.from_rows([{"input": "a", "output": "b"}], Transformation())
+    wrong = [
+        lambda: tunekit.tune(data, backend="fake", model=5),  # type: ignore[arg-type]
+        lambda: tunekit.tune(data, backend=5),  # type: ignore[arg-type]
+        lambda: tunekit.tune(data, backend="fake", validation=ROWS),  # type: ignore[arg-type]
+        lambda: tunekit.baseline(ROWS),  # type: ignore[arg-type]
+        lambda: tunekit.attach(None),  # type: ignore[arg-type]
+        lambda: tunekit.attach("a\0b"),
+        lambda: tunekit.load(None),  # type: ignore[arg-type]
+        lambda: tunekit.load("x" * 3000),
+        lambda: model.evaluate(None),  # type: ignore[arg-type]
+        lambda: model.evaluate(other),
+        lambda: model.predict(other),
+        lambda: Classification(labels=5),
+        lambda: Classification(descriptions=5),
+    ]
+    for call in wrong:
+        with pytest.raises(tunekit.TunekitError):
+            call()
+
+
+def test_a_folder_as_base_model_may_be_a_path(data: Dataset, tmp_path: Path) -> None:
+    assert tunekit.plan(data, backend="fake", model=tmp_path).setup.model == str(tmp_path)
+
+
+def test_labels_given_as_a_set_have_one_order() -> None:
+    assert Classification({"b", "a", "c"}).labels == ("a", "b", "c")

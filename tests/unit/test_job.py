@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +22,12 @@ from tunekit.errors import (
     ConnectionFailed,
     InvalidRequest,
     JobNotFound,
+    MissingExtra,
+    PredictionError,
     StoreError,
     WaitTimeout,
 )
+from tunekit.store import Runs
 from tunekit.testing.fake import FakeBackend
 from tunekit.testing.server import Fault, ScriptedServer
 
@@ -300,3 +305,115 @@ def test_a_plan_takes_no_second_set_of_settings(data: Dataset) -> None:
     with pytest.raises(tunekit.InputError, match="plan"):
         tunekit.submit(planned, backend="fake")
     assert tunekit.submit(planned).wait().kind == "tuned"
+
+
+# --- several clients, and what goes wrong between them --------------------------------------------
+
+
+def test_a_cancel_while_the_job_is_being_sent_reaches_it(
+    data: Dataset, backend: FakeBackend, server: ScriptedServer
+) -> None:
+    server.service.story = ("queued", *["running"] * 500, "succeeded")
+    server.script("POST /files", Fault("slow", seconds=0.6))
+    sending = threading.Thread(target=lambda: tunekit.submit(data, backend=backend))
+    sending.start()
+    while not any(one.method == "POST" for one in server.requests):
+        time.sleep(0.01)
+    [job] = tunekit.list_jobs()
+    assert job.cancel().status == "cancelling"
+    sending.join()
+    assert job.refresh().status == "cancelled"
+    assert sum(one.path.endswith("/cancel") for one in server.requests) == 1
+
+
+def test_resume_revives_a_failure_that_nobody_saw(
+    data: Dataset, backend: FakeBackend, server: ScriptedServer
+) -> None:
+    server.service.story = ("queued", "failed")
+    first = tunekit.submit(data, backend=backend)
+    server.service.story = ("queued", "running", "succeeded")
+    assert first.status == "queued"
+    again = tunekit.submit(data, backend=backend, resume=True)
+    assert again.id == first.id and again.record.attempt == 2
+    assert again.wait(timeout=20).kind == "tuned"
+
+
+def test_the_bar_costs_no_job(
+    data: Dataset, backend: FakeBackend, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich that is a terminal
+    server.script("GET /jobs/job-1/events", Fault("garble"), always=True)
+    assert tunekit.submit(data, backend=backend).wait(timeout=20).kind == "tuned"
+
+
+def test_a_backend_that_stays_away_is_a_time_out_of_wait(
+    data: Dataset, backend: FakeBackend, server: ScriptedServer
+) -> None:
+    job = tunekit.submit(data, backend=backend)
+    server.script("GET /jobs/", Fault("refuse", status=503), always=True)
+    with pytest.raises(WaitTimeout):
+        job.wait(timeout=0.5)
+
+
+def test_waiting_does_not_wait_for_the_locks_of_others(
+    data: Dataset, backend: FakeBackend, server: ScriptedServer, home: Path
+) -> None:
+    server.script("GET /files", Fault("cut"), always=True)
+    with pytest.raises(ConnectionFailed):
+        tunekit.submit(data, backend=backend)
+    [job] = tunekit.list_jobs()
+    with Runs(home).key_lock(job.record.key):
+        begun = time.monotonic()
+        with pytest.raises(WaitTimeout):
+            job.wait(timeout=0.3)
+    assert time.monotonic() - begun < 5
+
+
+def test_one_damaged_run_does_not_hide_the_others(data: Dataset, home: Path) -> None:
+    good = tunekit.submit(data, backend="fake", seed=1)
+    damaged = tunekit.submit(data, backend="fake", seed=2)
+    (damaged.folder / "job.json").write_text('{"schema_version": 99}', "utf-8")
+    stranger = tunekit.submit(data, backend="fake", seed=3)
+    text = (stranger.folder / "job.json").read_text("utf-8")
+    (stranger.folder / "job.json").write_text(
+        text.replace('"fake",\n  "fake"', '"gone",\n  "gone"'), "utf-8"
+    )
+    assert {job.id for job in tunekit.list_jobs()} == {good.id, stranger.id}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"schema_version": 1', '"schema_version": 2'),
+        ('"kind": "classification"', '"sort": "classification"'),
+        ('"labels"', '"label_set"'),
+        ('"system"', '"system_turn"'),
+        ('"chat"', '"chatter"'),
+    ],
+)
+def test_a_record_of_another_version_is_an_error_of_ours(old: str, new: str, data: Dataset) -> None:
+    job = tunekit.submit(data, backend="fake")
+    path = job.folder / "job.json"
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(tunekit.TunekitError):
+        tunekit.attach(job.id).wait(timeout=20)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        JobFailed("m", job_id="1"),
+        WaitTimeout("m", job_id="1"),
+        InvalidRequest("m", backend="b", status=400, request_id="r"),
+        StoreError("m"),
+        MissingExtra("m", extra="local"),
+        PredictionError("m", {1: "x"}, ["y"]),
+        tunekit.DataError("m", []),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_come_through_a_process_pool(error: tunekit.TunekitError) -> None:
+    copied = pickle.loads(pickle.dumps(error))
+    assert type(copied) is type(error)
+    assert str(copied) == str(error)
+    assert vars(copied) == vars(error)

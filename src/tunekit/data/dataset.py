@@ -172,7 +172,7 @@ class Dataset:
         return len(self._table) if self._picked is None else len(self._picked)
 
     def __iter__(self) -> Iterator[Any]:
-        return chain.from_iterable(rows for _, rows in self._portions())
+        return chain.from_iterable(rows for _, rows in self.portions())
 
     def numbered(self) -> Iterator[tuple[int, Any]]:
         """The rows, each with its line in the source; :meth:`place` says it for people.
@@ -180,11 +180,10 @@ class Dataset:
         Raises:
             DataChanged: the source isn't what it was.
         """
-        return chain.from_iterable(
-            zip(lines, rows, strict=True) for lines, rows in self._portions()
-        )
+        return chain.from_iterable(zip(lines, rows, strict=True) for lines, rows in self.portions())
 
-    def _portions(self) -> Iterator[Rows]:
+    def portions(self) -> Iterator[Rows]:
+        """The same as :meth:`numbered`, some rows at a time, which is quicker for all of them."""
         return self._table.rows(self._picked)
 
     @overload
@@ -222,7 +221,7 @@ class Dataset:
         wherever they come from.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for _, rows in self._portions():
+        for _, rows in self.portions():
             # A portion's list without its brackets, so that it doesn't matter where portions end.
             digest.update(orjson.dumps([row.content for row in rows])[1:-1] + b",")
         return digest.hexdigest()
@@ -282,10 +281,12 @@ class Dataset:
             validation: likewise, or 0.
             seed: another seed, another split.
             group: a column whose equal values stay on one side.
-            time: a column by which the last rows become the test part.
+            time: a column by which the last rows become the test part: numbers, or times as
+                ISO 8601 has them.
 
         Raises:
-            InputError: shares that leave a part empty, or both ``group`` and ``time``.
+            InputError: shares that leave a part empty, both ``group`` and ``time``, a column that
+                isn't there or can't be put in order.
         """
         parts = split_positions(
             self, test=test, validation=validation, seed=seed, group=group, time=time
@@ -293,7 +294,11 @@ class Dataset:
         return tuple(self._select(part) for part in parts)
 
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
-        """``n`` rows drawn without replacement, in the order in which they stand here."""
+        """``n`` rows drawn without replacement, in the order in which they stand here.
+
+        Raises:
+            InputError: there are fewer rows.
+        """
         return self._select(draw(self, n, seed))
 
     def filter(self, fn: Callable[[Any], bool]) -> Dataset:

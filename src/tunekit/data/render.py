@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,35 +23,43 @@ if TYPE_CHECKING:
 __all__ = ["records_in", "render", "row_record", "write_in"]
 
 ROWS = "jsonl"
-#: A record as a line. ``meta`` may hold what JSON has no form for, such as a decimal number.
-_line = partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE, default=str)
 
 
 def render(data: Dataset, task: Task, shape: Shape, format: str, prompt: Prompt) -> Iterator[bytes]:
-    """The lines of a training file.
+    """A training file, some lines at a time.
 
     The same data, task and prompt give the same bytes on every day and machine.
 
     Raises:
         DataError: rows whose meaning forbids it; all at once, after the last good line.
     """
-    return map(_line, _encoded(data, task, shape, codec(format), prompt))
+    return map(_lines, _encoded(data, task, shape, codec(format), prompt))
 
 
 def records_in(data: Dataset, format: str) -> Iterator[dict[str, Any]]:
     """The records of a data set in a format, as ``data.to`` gives them."""
+    return chain.from_iterable(_portions(data, format))
+
+
+def write_in(data: Dataset, format: str, path: Path) -> Path:
+    """Write a data set in a format, as a whole or not at all."""
+    write_file(path, map(_lines, _portions(data, format)))
+    return path
+
+
+def _portions(data: Dataset, format: str) -> Iterator[list[dict[str, Any]]]:
     if format == ROWS:
-        return map(row_record, data)
+        return ([row_record(row) for row in rows] for _, rows in data.portions())
     if format not in (known := (ROWS, *(one.name for one in codecs()))):
         raise InputError(f"no format {format!r}. {did_you_mean(format, known)}")
     wire = codec(format)
     return _encoded(data, data.task, _shape_for(data.task, wire), wire, data.task.prompt())
 
 
-def write_in(data: Dataset, format: str, path: Path) -> Path:
-    """Write a data set in a format, as a whole or not at all."""
-    write_file(path, map(_line, records_in(data, format)))
-    return path
+def _lines(records: Iterable[dict[str, Any]]) -> bytes:
+    """Records as lines. ``meta`` may hold what JSON has no form for, such as a decimal number."""
+    dumps, option = orjson.dumps, orjson.OPT_APPEND_NEWLINE
+    return b"".join([dumps(record, option=option, default=str) for record in records])
 
 
 def row_record(row: Row) -> dict[str, Any]:
@@ -75,19 +83,20 @@ def _plain(value: Any) -> Any:
 
 def _encoded(
     data: Dataset, task: Task, shape: Shape, wire: Codec, prompt: Prompt
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[list[dict[str, Any]]]:
     header = Header()
     lower, encode = task.lower, wire.encode
     refused: list[Finding] = []
-    for line, row in data.numbered():
-        try:
-            examples = lower(row, shape, prompt)
-        except ValueError as error:
-            where = data.place(line)
-            refused.append(Finding("not-lowered", "error", f"{error}.", source=where))
-            continue
-        for example in examples:
-            yield encode(example, header)
+    for lines, rows in data.portions():
+        records: list[dict[str, Any]] = []
+        for line, row in zip(lines, rows, strict=True):
+            try:
+                for example in lower(row, shape, prompt):
+                    records.append(encode(example, header))
+            except ValueError as error:
+                where = data.place(line)
+                refused.append(Finding("not-lowered", "error", f"{error}.", source=where))
+        yield records
     if refused:
         raise DataError(f"{data.name}: rows that can't be written (see check()):", refused)
 

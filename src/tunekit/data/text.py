@@ -90,11 +90,11 @@ class CsvSource(TextSource):
                 broken = error
             if not batch and broken is None:
                 return
-            rows = [cells for cells, _ in batch]
-            begins: Sequence[int] = [begin, *(line + read for _, read in batch)]
+            rows, reads = zip(*batch, strict=True) if batch else ((), ())
+            begins = [begin, *map(line.__add__, reads)]
             begin = line + reader.line_num
             if broken is None and not lines.damage and set(map(len, rows)) == {self._width}:
-                begins = begins[:-1]
+                del begins[-1]
                 yield Run(begins, lines.places(begins), self._build(rows))
             else:
                 yield self._mixed(rows, [*begins, begin], lines, broken)
@@ -139,13 +139,11 @@ class CsvSource(TextSource):
         try:
             header = next((cells for cells in reader if any(map(str.strip, cells))), None)
         except csv.Error as error:
-            header, wrong = None, _csv_hint(error)
-            damage = {reader.line_num: wrong, **lines.damage}
-        else:
-            damage = lines.damage
+            wrong = lines.damage.get(1) or _csv_hint(error)
+            raise DataError(f"{self.place(1)}: {wrong}") from error
         for number in range(1, reader.line_num + 1):
-            if number in damage:
-                raise DataError(f"{self.place(number)}: {damage[number]}")
+            if number in lines.damage:
+                raise DataError(f"{self.place(number)}: {lines.damage[number]}")
         if header is None:
             raise DataError(f"{self.name} is empty. A table has a header line and rows.")
         body = reader.line_num + 1

@@ -270,7 +270,8 @@ def label_set(value: Any) -> Any:
         return None
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ValueError("labels is a list of texts")
-    labels = tuple(value)
+    # A set has another order in every process, and what is trained must not depend on that.
+    labels = tuple(sorted(value) if isinstance(value, set | frozenset) else value)
     twice = sorted({repr(label) for label in labels if labels.count(label) > 1})
     if twice:
         raise ValueError(f"labels stand twice: {', '.join(twice)}")

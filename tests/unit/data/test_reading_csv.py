@@ -234,6 +234,11 @@ def test_cp1252_is_named_with_line_and_column_and_read_when_said(write: Write) -
     assert pairs(data) == [("fine", "a"), ("grün", "b"), ("schön", "c")]
 
 
+def test_a_header_that_is_no_csv_is_said(write: Write) -> None:
+    error = refused(write('"text,label\na,b\nc,d\n'))
+    assert "data.csv:1: the quote that opens a cell here is closed nowhere" in str(error)
+
+
 def test_a_damaged_header_is_said(write: Write) -> None:
     error = refused(write("text,läbel\na,b\n", encoding="cp1252"))
     assert "data.csv:1: byte 0xe4 in column 7" in str(error)
@@ -242,6 +247,15 @@ def test_a_damaged_header_is_said(write: Write) -> None:
 def test_a_damaged_line_of_a_long_cell_is_named_itself(write: Write) -> None:
     error = refused(write(b'text,label\n"one\ntw\xff\nthree",a\nb,c\n'))
     assert places(error) == ["data.csv:3"]
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"\0"])
+def test_every_damaged_line_is_named_however_far_apart(write: Write, damage: bytes) -> None:
+    wrong = {5, 6, 200, 3 * RUN, 5000}
+    rows = [b"a" + damage * (number in wrong) + b",b\n" for number in range(2, 6000)]
+    path = write(b"text,label\n" + b"".join(rows))
+    assert places(refused(path)) == [f"data.csv:{number}" for number in sorted(wrong)]
+    assert len(Dataset.read(path, Classification(), on_error="skip")) == len(rows) - len(wrong)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "cp037", "shift_jis", "utf-32"])

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from tunekit import Classification, Dataset, Extraction, Preference, Span, Transformation
+from tunekit import (
+    Classification,
+    Dataset,
+    Extraction,
+    Preference,
+    Span,
+    Transformation,
+    TransformationRow,
+)
 from tunekit.errors import DataError, InputError
 
 ROWS = [{"text": "a", "label": "x", "n": 1}, {"text": "b\n", "label": "y", "n": None}]
@@ -149,6 +157,13 @@ def test_what_is_no_json_list_is_said(tmp_path: Path, content: bytes, said: str)
     path = tmp_path / "a.json"
     path.write_bytes(content)
     assert said in str(refused(path))
+
+
+def test_json_in_other_encodings(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(ROWS), encoding="utf-16")
+    assert "encoding='utf-16'" in str(refused(path))
+    assert len(Dataset.read(path, Classification(), encoding="utf-16")) == 2
 
 
 # --- Parquet --------------------------------------------------------------------------------------
@@ -296,6 +311,19 @@ def test_a_task_is_an_object(tmp_path: Path) -> None:
         Dataset.read(jsonl(tmp_path / "a.jsonl", *ROWS), Classification)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="task=str is no task"):
         Dataset.from_rows([], "classification")  # type: ignore[arg-type]
+
+
+def test_a_field_that_a_row_doesnt_have_is_said() -> None:
+    row = TransformationRow(input="a", output="b")
+    with pytest.raises(DataError) as caught:
+        Dataset.from_rows([row], Classification())
+    messages = [one.message for one in caught.value.findings]
+    assert messages == [
+        "there is no text.",
+        "there is no label.",
+        "'input' is no field of a row.",
+        "'output' is no field of a row.",
+    ]
 
 
 def test_a_path_that_is_no_file_is_said(tmp_path: Path) -> None:
