@@ -53,7 +53,15 @@ def _portions(data: Dataset, format: str) -> Iterator[list[dict[str, Any]]]:
     if format not in (known := (ROWS, *(one.name for one in codecs()))):
         raise InputError(f"no format {format!r}. {did_you_mean(format, known)}")
     wire = codec(format)
-    return _encoded(data, data.task, _shape_for(data.task, wire), wire, data.task.prompt())
+    shape = _shape_for(data.task, wire)
+    lost = {name: rows for name, rows in data.needs.items() if name in data.task.loses(shape)}
+    if lost:
+        rows = ", ".join(f"{name} ({count} rows)" for name, count in sorted(lost.items()))
+        raise UnsupportedTask(
+            f"{data.name}: {wire.name} would lose {rows}. Format 'examples' keeps everything, or "
+            "leave these rows out with data.filter(…)."
+        )
+    return _encoded(data, data.task, shape, wire, data.task.prompt())
 
 
 def _lines(records: Iterable[dict[str, Any]]) -> bytes:

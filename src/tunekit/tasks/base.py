@@ -186,6 +186,10 @@ class Task(BaseModel, ABC):
         """The features a route must carry for this row: context, overlap, ties, ranking."""
         return ()
 
+    def loses(self, shape: Shape) -> frozenset[str]:
+        """The features of :meth:`needs` that no format could carry in this shape."""
+        return frozenset()
+
     def findings(self, row: Any) -> Iterator[Finding]:
         """What is wrong with the meaning of this row alone (place is filled in by the caller)."""
         yield from ()

@@ -138,6 +138,10 @@ class Preference(Task):
             found.append("ranking")
         return tuple(found)
 
+    def loses(self, shape: Shape) -> frozenset[str]:
+        # A chat answers with the number of one option.
+        return frozenset({"ties", "ranking"} if shape is Shape.CHAT else ())
+
     def findings(self, row: PreferenceRow) -> Iterator[Finding]:
         if not row.question.strip():
             yield Finding("empty-text", "error", "the question is empty.", field="question")

@@ -371,3 +371,15 @@ def test_rows_are_rows_whatever_they_went_through(tmp_path: Path) -> None:
     assert all(isinstance(row, Row) for row in data)
     assert repr(data) == "<Dataset rows: 3 rows of classification>"
     assert data.name == "rows"
+
+
+def test_a_format_that_would_lose_a_ranking_refuses_it() -> None:
+    rows = [
+        {"question": "q", "options": ["a", "b", "c"], "ranks": [0, 1, 2]},
+        {"question": "r", "options": ["a", "b"], "best": 1},
+    ]
+    data = Dataset.from_rows(rows, Preference())
+    with pytest.raises(UnsupportedTask, match=r"ranking \(1 rows\)"):
+        data.to("openai-chat")
+    assert len(data.to("examples")) == 2
+    assert len(data.filter(lambda row: row.best is not None).to("openai-chat")) == 1
