@@ -294,6 +294,49 @@ def test_folders_that_are_not_read_say_why(
         locate(str(write(tmp_path / "model", files)), home=tmp_path / "home")
 
 
+SHARDED = without("model.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"[]", b'"abc"', b"7", b'[{"a": 1}, 2]', b"null"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "config.json",
+        "sentence_bert_config.json",
+        "modules.json",
+        "1_Pooling/config.json",
+        "tokenizer_config.json",
+        "model.safetensors.index.json",
+    ],
+)
+def test_json_of_another_kind_names_the_file(tmp_path: Path, file: str, content: bytes) -> None:
+    files = SHARDED if "index" in file else FILES
+    folder = write(tmp_path / "model", {**files, file: content})
+    with pytest.raises(WeightsError, match=rf"{file} can't be read .*Put the model there again"):
+        locate(str(folder), home=tmp_path / "home")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("config.json", b'{"max_position_embeddings": "abc"}', "max_position_embeddings is 'abc'"),
+        ("config.json", b'{"model_type": "roberta", "pad_token_id": []}', r"pad_token_id is \[\]"),
+        ("sentence_bert_config.json", b'{"max_seq_length": {}}', "max_seq_length is {}"),
+        ("sentence_bert_config.json", b'{"max_seq_length": -1}', "max_seq_length is -1"),
+        ("modules.json", b'[{"type": "x.Pooling", "path": ".."}]', "points outside"),
+        ("model.safetensors.index.json", b'{"weight_map": ["a"]}', "weight_map"),
+        ("model.safetensors.index.json", b'{"weight_map": {"a": 1}}', "weight_map"),
+    ],
+)
+def test_values_of_another_kind_are_named(
+    tmp_path: Path, file: str, content: bytes, message: str
+) -> None:
+    files = SHARDED if "index" in file else FILES
+    folder = write(tmp_path / "model", {**files, file: content})
+    with pytest.raises(WeightsError, match=message):
+        locate(str(folder), home=tmp_path / "home")
+
+
 def test_sharded_weights_and_newer_pooling_are_read(tmp_path: Path) -> None:
     index = {"weight_map": {"a": "model-00001-of-00001.safetensors"}}
     files = without("model.safetensors", "sentence_bert_config.json") | {
@@ -320,6 +363,7 @@ class ScriptedHub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.repo, self.files, self.commit = repo, files, ENTRY.revision
         self.asked: list[str] = []
+        self.broken = False
 
     @property
     def url(self) -> str:
@@ -357,6 +401,8 @@ class _Answer(BaseHTTPRequestHandler):
             body, status = json.dumps(info).encode(), 200
         elif path == "/":
             status = 200
+        if hub.broken and path != "/":
+            body, status = b"", 500
         if status == 404:
             headers["X-Error-Code"] = "RepoNotFound"
         self.send_response(status)
@@ -447,6 +493,31 @@ def test_unreachable_hub_is_given_up_at_once(
         locate("some/toy", home=tmp_path)
     with pytest.raises(WeightsError, match=r"the Hub: http://127\.0\.0\.1:9 can't be reached"):
         locate("toy", home=tmp_path)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "127.0.0.1:9/path?key=s3cret", "[bad"])
+@pytest.mark.parametrize("password", ["s3cret", "s3c/s3cret", "s3cret@s3cret"])
+def test_password_of_the_endpoint_is_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, password: str
+) -> None:
+    pytest.importorskip("huggingface_hub", reason="needs the extra local")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_ENDPOINT", f"http://user:{password}@{host}")
+    for model in ("some/toy", "toy"):
+        with pytest.raises(WeightsError) as caught:
+            locate(model, home=tmp_path)
+        assert host.partition("/")[0] in str(caught.value)
+        assert "s3c" not in str(caught.value)
+
+
+def test_password_of_the_endpoint_is_not_in_what_the_hub_says(
+    hub: ScriptedHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url.replace("//", "//user:s3cret@"))
+    hub.broken = True
+    with pytest.raises(WeightsError, match=r"'some/toy' couldn't be fetched.*127\.0\.0") as caught:
+        locate("some/toy", home=tmp_path / "home")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_hub_id_without_huggingface_hub_names_the_extra(

@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> int:
 def _work(run: RunFolder) -> int:
     try:
         _on_request_to_end(_cancel)
+        run.tidy()
         run.note_worker()
         run.note_event("state", "running", {"pid": os.getpid()})
         try:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch.nn.functional import normalize
 
-from ..errors import WeightsError
+from ..errors import ConfigError, WeightsError
 from .recipe import Base, Precision
 
 __all__ = ["Encoder", "choose_precision"]
@@ -27,6 +27,9 @@ CPU_TOKENS = 512
 GPU_TOKENS = 32_768
 #: Texts that are tokenised at once, so that a large set isn't held as tokens.
 TOKENISED_AT_ONCE = 16_384
+#: What a file may lack: numbers that are counted, not learnt.
+COUNTED = frozenset(("position_ids", "token_type_ids", "inv_freq"))
+SHOWN_NAMES = 3
 
 Progress = Callable[[int], None]
 
@@ -43,7 +46,8 @@ class Encoder:
         threads: of torch on the CPU; ``None`` leaves torch's own choice.
 
     Raises:
-        WeightsError: the weights can't be loaded.
+        WeightsError: the weights can't be loaded, or aren't all there.
+        ConfigError: this machine has no such device.
     """
 
     def __init__(
@@ -124,9 +128,17 @@ def choose_precision(wanted: Precision, device: torch.device) -> Precision:
 
 
 def _choose_device(wanted: str) -> torch.device:
-    if wanted != "auto":
-        return torch.device(wanted)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        torch.empty(0, device=device)  # the name alone doesn't say that it is there
+    except (AssertionError, RuntimeError) as error:
+        raise ConfigError(
+            f"device={wanted!r}: this machine or this build of torch has none "
+            f"({_first_line(error)}). Set device='auto', or name one that is there."
+        ) from error
+    return device
 
 
 def _load_tokenizer(base: Base, path: Path, max_length: int) -> Any:
@@ -148,20 +160,42 @@ def _load_model(base: Base, path: Path) -> Any:
 
     try:
         with _quiet():
-            model = AutoModel.from_pretrained(
+            model, report = AutoModel.from_pretrained(
                 path,
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,
                 attn_implementation="sdpa",
                 dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # refused below, by name
             )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise WeightsError(
             f"{base.name}: transformers can't load {path} ({_first_line(error)}). "
             "Name another base model, or put this one there again."
         ) from error
+    _require_all(base, path, report)
     return model.eval()
+
+
+def _require_all(base: Base, path: Path, report: Any) -> None:
+    """Whatever the file didn't fill has random numbers, and nobody would notice."""
+    mismatched = [name for name, *_ in report["mismatched_keys"]]
+    for names, what in ((report["missing_keys"], "lacks"), (mismatched, "has another size of")):
+        if wanting := sorted(name for name in names if not _unused(name)):
+            more = f" and {len(wanting) - SHOWN_NAMES} more" * (len(wanting) > SHOWN_NAMES)
+            raise WeightsError(
+                f"{base.name}: the file of weights in {path} {what} "
+                f"{', '.join(wanting[:SHOWN_NAMES])}{more}, which its config.json asks for. Save "
+                "the model there again (model.save_pretrained(…)), or name another base model."
+            )
+
+
+def _unused(name: str) -> bool:
+    """Whether a tensor has no part in a text's vector: the pooler's, and what isn't learnt."""
+    *modules, last = name.split(".")
+    return "pooler" in modules or last in COUNTED
 
 
 def _first_line(error: BaseException) -> str:

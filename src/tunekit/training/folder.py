@@ -5,7 +5,7 @@
     recipe.json                     what to do (written by the client)
     data/train.jsonl, validation.jsonl    Examples (written by the client)
     worker.lock                     held as long as a worker lives
-    worker.json                     the process that took the lock last
+    worker.json                     the process that holds the lock, or died holding it
     events.jsonl                    what happened, appended to
     artifact/                       the model
     result.json                     how it ended; written last
@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 from filelock import FileLock, Timeout
 
-from ..durable import disk_errors, write_file
+from ..durable import disk_errors, sweep, write_file
 
 __all__ = ["RunFolder"]
 
@@ -58,6 +58,10 @@ class RunFolder:
         lock = FileLock(self.path / "worker.lock")
         with disk_errors(f"locking {self.path}"), contextlib.suppress(Timeout):
             lock.acquire(timeout=patience, poll_interval=LOOK_SECONDS)
+        if lock.is_locked:
+            # Of an earlier holder, whose number may be a stranger's by now: nobody may signal it.
+            with contextlib.suppress(OSError):
+                self._worker.unlink(missing_ok=True)
         try:
             yield lock.is_locked
         finally:
@@ -73,13 +77,22 @@ class RunFolder:
                 time.sleep(LOOK_SECONDS)
         return True
 
+    def tidy(self) -> None:
+        """Remove what killed processes had half written. Only for who holds the lock."""
+        with contextlib.suppress(OSError):  # they are in nobody's way
+            for file in (self._result, self.recipe, self._worker):
+                sweep(self.path, f".{file.name}.*.tmp")
+
     def note_worker(self) -> None:
         """Write down who holds the lock: this process."""
         facts = {"pid": os.getpid(), "started": _now()}
         write_file(self._worker, orjson.dumps(facts))
 
     def worker(self) -> Mapping[str, Any] | None:
-        """``pid`` and ``started`` of the process that took the lock last."""
+        """``pid`` and ``started`` of the process that holds the lock, once it has noted them.
+
+        Means something only while the lock is held: see :meth:`worked_on`.
+        """
         return _read_object(self._worker)
 
     # --- what happened --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ..errors import ModelError
 from ..shapes import Passage, Weights
 from .artifact import read_artifact
 from .card import Artifact
-from .encoder import Encoder
+from .encoder import Encoder, Progress
 from .head import Head
 from .recipe import Precision
 
@@ -31,12 +31,15 @@ class Runtime:
         self._head = head
         self._encoder = encoder
 
-    def predict(self, passages: Sequence[Passage]) -> list[Weights]:
+    def predict(
+        self, passages: Sequence[Passage], progress: Progress | None = None
+    ) -> list[Weights]:
         """The probabilities of all labels, highest first, for each passage in order.
 
-        They are those of the head alone: the temperature belongs to the model.
+        They are those of the head alone: the temperature belongs to the model. ``progress`` is
+        told after each batch how many texts it had; what it raises ends the work.
         """
-        vectors = self._encoder.encode([passage.text for passage in passages])
+        vectors = self._encoder.encode([passage.text for passage in passages], progress)
         with torch.inference_mode():
             probabilities = self._head.logits(vectors).softmax(1)
             # Stable, so that labels of equal probability keep their order.
@@ -70,6 +73,7 @@ def load(
     Raises:
         ModelError: the artifact can't be read.
         WeightsError: the base weights can't be loaded.
+        ConfigError: this machine has no such device.
     """
     card, head = read_artifact(artifact)
     encoder = Encoder(

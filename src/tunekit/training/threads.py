@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,8 +18,12 @@ PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 def patient_threads() -> Iterator[None]:
     """Import torch for the first time within this. The user's own settings win.
 
-    The thread library reads them once, when it is loaded, so they don't have to stay.
+    The thread library reads them once, when it is loaded, so they don't have to stay, and later
+    imports leave the environment alone.
     """
+    if "torch" in sys.modules:
+        yield
+        return
     added = {name: value for name, value in PATIENT.items() if name not in os.environ}
     os.environ.update(added)
     try:

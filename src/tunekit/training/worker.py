@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 import torch
 
+from ..durable import sweep
 from ..errors import ModelError
 from ..formats.base import Header, Undecoded
 from ..formats.examples import Examples
@@ -202,8 +203,7 @@ def _write(
     )
     # A worker that was killed between artifact and result, or an earlier attempt, left one.
     shutil.rmtree(run.artifact, ignore_errors=True)
-    for torn in run.path.glob(f".{run.artifact.name}.*.tmp"):
-        shutil.rmtree(torn, ignore_errors=True)
+    sweep(run.path, f".{run.artifact.name}.*.tmp")
     write_artifact(run.artifact, card, fitted.head)
 
 

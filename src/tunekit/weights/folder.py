@@ -20,16 +20,17 @@ POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 USUAL_LIMIT = 512
 #: Tokenizers without a limit state one of about 1e30.
 NO_LIMIT = 1_000_000
+SENTENCES = "sentence_bert_config.json"
 #: Configuration that is kept beside the weights where it is there, besides the pooling's own.
 OPTIONAL = (
     "config_sentence_transformers.json",
     "modules.json",
-    "sentence_bert_config.json",
+    SENTENCES,
     "special_tokens_map.json",
     "tokenizer_config.json",
     "vocab.txt",
 )
-PLAIN_NAME = re.compile(r"[\w.-]+")
+PLAIN_NAME = re.compile(r"(?!\.+$)[\w.-]+")
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -59,7 +60,7 @@ def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = No
     Raises:
         WeightsError: something is missing or of a kind that isn't read; the message says what.
     """
-    config = _json(folder, "config.json", name)
+    config = _object(folder, "config.json", name)
     _refuse_other_kinds(config, name)
     weights = _weight_files(folder, name)
     if not (folder / "tokenizer.json").is_file():
@@ -70,7 +71,8 @@ def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = No
     present = [one for one in OPTIONAL if (folder / one).is_file()]
     pooling, pooling_file = _pooling(folder, name)
     limit = _limit(folder, config, name)
-    sentences = _json(folder, "sentence_bert_config.json", name, missing={})
+    sentences = _object(folder, SENTENCES, name, missing={})
+    length = _count(folder / SENTENCES, sentences, "max_seq_length", name) or limit
     if files is None:
         needed = ["config.json", "tokenizer.json", *weights, *present, *pooling_file]
         files = fingerprints(folder, needed)
@@ -79,7 +81,7 @@ def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = No
         path=folder,
         files=files,
         pooling=pooling,
-        max_length=min(int(sentences.get("max_seq_length") or limit), limit),
+        max_length=min(length, limit),
         limit=limit,
     )
 
@@ -123,8 +125,11 @@ def _weight_files(folder: Path, name: str) -> list[str]:
         return ["model.safetensors"]
     index = "model.safetensors.index.json"
     if (folder / index).is_file():
-        shards = sorted(set(_json(folder, index, name).get("weight_map", {}).values()))
-        if shards and all(PLAIN_NAME.fullmatch(str(shard)) for shard in shards):
+        places = _object(folder, index, name).get("weight_map")
+        if not isinstance(places, dict) or not all(isinstance(one, str) for one in places.values()):
+            raise _damaged(folder / index, name, "weight_map says no file by tensor")
+        shards = sorted(set(places.values()))
+        if shards and all(PLAIN_NAME.fullmatch(shard) for shard in shards):
             return [index, *shards]
     if any(next(folder.glob(pattern), None) for pattern in PICKLED):
         raise WeightsError(
@@ -135,7 +140,8 @@ def _weight_files(folder: Path, name: str) -> list[str]:
 
 
 def _refuse_other_kinds(config: Mapping[str, Any], name: str) -> None:
-    classes = [str(one) for one in config.get("architectures") or ()]
+    stated = config.get("architectures")
+    classes = [str(one) for one in stated] if isinstance(stated, list) else []
     if config.get("is_encoder_decoder") or any(
         one.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for one in classes
     ):
@@ -147,9 +153,11 @@ def _refuse_other_kinds(config: Mapping[str, Any], name: str) -> None:
 
 def _pooling(folder: Path, name: str) -> tuple[Pooling, list[str]]:
     """How tokens become one vector, and the file that says so."""
-    modules = _json(folder, "modules.json", name, missing=None)
-    if modules is None:
+    modules = _json(folder, "modules.json", name, missing=())
+    if modules == ():
         return "mean", []
+    if not (isinstance(modules, list) and modules and all(isinstance(m, dict) for m in modules)):
+        raise _damaged(folder / "modules.json", name, "no list of objects")
     kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
     unknown = sorted(set(kinds) - {"Transformer", "Pooling", "Normalize"})
     if unknown:
@@ -163,7 +171,7 @@ def _pooling(folder: Path, name: str) -> tuple[Pooling, list[str]]:
             if not PLAIN_NAME.fullmatch(where):
                 raise WeightsError(f"{name}: modules.json points outside of its folder ({where}).")
             file = f"{where}/config.json"
-            return _pooling_mode(_json(folder, file, name), name), [file]
+            return _pooling_mode(_object(folder, file, name), name), [file]
     return "mean", []
 
 
@@ -186,17 +194,41 @@ def _pooling_mode(config: Mapping[str, Any], name: str) -> Pooling:
 
 def _limit(folder: Path, config: Mapping[str, Any], name: str) -> int:
     """The most tokens the model has positions for."""
-    positions = int(config.get("max_position_embeddings") or USUAL_LIMIT)
+    file = folder / "config.json"
+    positions = _count(file, config, "max_position_embeddings", name) or USUAL_LIMIT
     if "roberta" in str(config.get("model_type", "")):
         # Their positions begin behind the padding token's.
-        positions -= int(config.get("pad_token_id") or 0) + 1
-    stated = _json(folder, "tokenizer_config.json", name, missing={}).get("model_max_length")
+        positions -= _count(file, config, "pad_token_id", name) + 1
+    stated = _object(folder, "tokenizer_config.json", name, missing={}).get("model_max_length")
     if isinstance(stated, int | float) and 0 < stated < NO_LIMIT:
         return min(positions, int(stated))
     return positions
 
 
 _REQUIRED: Any = object()
+
+
+def _object(folder: Path, file: str, name: str, missing: Any = _REQUIRED) -> dict[str, Any]:
+    content = _json(folder, file, name, missing)
+    if not isinstance(content, dict):
+        raise _damaged(folder / file, name, "no object")
+    return content
+
+
+def _count(file: Path, content: Mapping[str, Any], key: str, name: str) -> int:
+    """A whole number from 0; 0 where none is stated."""
+    stated = content.get(key)
+    if stated is None:
+        return 0
+    if isinstance(stated, bool) or not isinstance(stated, int) or stated < 0:
+        raise _damaged(file, name, f"{key} is {stated!r:.40}, which is no count")
+    return stated
+
+
+def _damaged(file: Path, name: str, what: str) -> WeightsError:
+    return WeightsError(
+        f"{name}: {file} can't be read ({what}). Put the model there again, or name another one."
+    )
 
 
 def _json(folder: Path, file: str, name: str, missing: Any = _REQUIRED) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from .sources import Unavailable, copy_pinned
 __all__ = ["fetch_pinned", "fetch_repo"]
 
 CONNECT_SECONDS = 5.0
+#: A name and a password in a URL.
+CREDENTIALS = re.compile(r"(?<=://)[^\s/?#'\"]*@")
 #: Everything that is read of a repository; weights only as safetensors.
 WANTED = (
     "config.json",
@@ -136,8 +139,18 @@ def _probe() -> None:
     endpoint = _endpoint() or _default_endpoint()
     try:
         httpx2.head(endpoint, timeout=CONNECT_SECONDS)
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-        raise Unavailable(f"{endpoint} can't be reached ({error})") from error
+    except httpx2.InvalidURL as error:  # whose words may have a part of a password
+        raise Unavailable(f"{_shown(endpoint)} is no URL. Set HF_ENDPOINT to one") from error
+    except (httpx2.HTTPError, OSError) as error:
+        why = CREDENTIALS.sub("", str(error))
+        raise Unavailable(f"{_shown(endpoint)} can't be reached ({why})") from error
+
+
+def _shown(endpoint: str) -> str:
+    """Scheme and host, and nothing that may be secret."""
+    scheme, _, rest = endpoint.rpartition("://")
+    host = re.split(r"[/?#]", rest.rpartition("@")[2])[0]
+    return f"{scheme}://{host}" if scheme else host
 
 
 def _endpoint() -> str | None:
@@ -172,7 +185,8 @@ def _failures() -> tuple[type[Exception], ...]:
 def _reason(error: BaseException) -> str:
     # "Not in the cache" is what huggingface_hub says last; why it looked there is the reason.
     cause = (error.__cause__ or error) if isinstance(error, FileNotFoundError) else error
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    said = CREDENTIALS.sub("", str(cause))
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     return f"{type(cause).__name__}: {lines[0].rstrip('.')}" if lines else type(cause).__name__
 
 

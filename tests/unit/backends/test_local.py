@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -16,10 +17,11 @@ import pytest
 
 from tunekit import Classification, Dataset
 from tunekit.backends.base import Backend, Keeps, ModelRef, Predicts, State, Step, Trains, ZeroShot
-from tunekit.backends.local import LocalBackend
+from tunekit.backends.local import LocalBackend, process
 from tunekit.backends.local.process import environment
 from tunekit.errors import (
     BackendError,
+    ConfigError,
     HyperparameterError,
     MissingExtra,
     ModelError,
@@ -139,6 +141,31 @@ def test_options_are_what_differs_and_build_it_again(tmp_path: Path) -> None:
     assert backend.options == options
     assert LocalBackend(home=tmp_path, **backend.options).options == options
     assert backend.default_model == "org/name"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "banana"}, "local: no device 'banana'.*'auto'"),
+        ({"device": "cdua"}, "Did you mean 'cuda'"),
+        ({"device": "cuda:x"}, "no device 'cuda:x'"),
+        ({"device": "auto:1"}, "no device 'auto:1'"),
+        ({"device": 0}, "no device 0"),
+        ({"threads": 0}, "threads=0.*whole number from 1"),
+        ({"threads": "2"}, "threads='2'"),
+        ({"precision": "fp16"}, "no precision 'fp16'.*'bf16'"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_at_once(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LocalBackend(home=tmp_path, **options)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
+def test_devices_are_taken_by_torchs_names(tmp_path: Path, device: str) -> None:
+    LocalBackend(home=tmp_path, device=device, threads=1, precision="bf16")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +305,42 @@ def test_cancel_ends_the_worker(
     backend.cancel(ref)
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tunekit.training.folder import RunFolder
+
+run = RunFolder(Path(sys.argv[1]))
+with run.held() as mine:
+    assert mine
+    print("held", flush=True)
+    time.sleep(0.5)
+    run.note_worker()
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are ended otherwise there")
+def test_only_the_process_that_holds_the_lock_is_ended(tmp_path: Path) -> None:
+    run, paths = RunFolder(tmp_path), {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+        try:
+            # What a killed worker left; its number is the stranger's now.
+            (tmp_path / "worker.json").write_text(f'{{"pid": {stranger.pid}, "started": ""}}')
+            command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, env=paths) as worker:
+                assert worker.stdout is not None
+                worker.stdout.readline()
+                try:
+                    assert process.stop(run)  # before it wrote down who it is
+                    assert worker.wait(10) == -signal.SIGTERM
+                finally:
+                    worker.kill()
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+
+
 @pytest.mark.torch
 def test_failed_run_says_why(tiny_encoder: Path, tmp_path: Path) -> None:
     backend = LocalBackend(home=tmp_path)
@@ -386,6 +449,91 @@ def test_many_threads_on_one_model_get_the_answers_of_one(trained: tuple[Path, s
     assert [one.by_label[0][0] for one in alone] == [one.by_label[0][0] for one in together]
     for one, other in zip(alone, together, strict=True):
         assert dict(one.by_label) == pytest.approx(dict(other.by_label), abs=1e-5)
+
+
+@pytest.mark.torch
+def test_abandoned_predict_ends_at_its_next_batch(
+    trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tunekit.training.encoder import Encoder
+
+    home, ref = trained
+    backend = LocalBackend(home=home)
+    model = backend.result(ref).ref
+    ask(backend, model, Passage("loads it"))
+    batches, begun, real = [], threading.Event(), Encoder._forward
+
+    def slow(encoder: Encoder, ids: Any) -> Any:
+        batches.append(len(ids))
+        begun.set()
+        time.sleep(0.02)
+        return real(encoder, ids)
+
+    monkeypatch.setattr(Encoder, "_forward", slow)
+    many = [Passage("a " * 30)] * 4000  # 500 batches or more
+
+    async def interrupted() -> None:
+        task = asyncio.create_task(backend.predict(model, many))
+        await asyncio.to_thread(begun.wait, 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(interrupted())
+    (answer,) = ask(backend, model, Passage("thanks for the great app"))
+    assert answer.by_label[0][0] == "True"
+    assert len(batches) < 100
+
+
+FORKED = """
+import asyncio, os, sys, time
+from pathlib import Path
+from tunekit.backends.base import ModelRef
+from tunekit.backends.local import LocalBackend
+from tunekit.shapes import Passage
+
+backend, ref = LocalBackend(home=Path(sys.argv[1])), ModelRef("local", "run:" + sys.argv[2])
+inputs = [Passage(f"i want my money back {number} euros") for number in range(40)]
+ask = lambda: asyncio.run(backend.predict(ref, inputs))
+before = ask()
+child = os.fork()
+if child == 0:
+    os._exit(0 if ask() == before else 4)
+deadline = time.monotonic() + 30
+while time.monotonic() < deadline:
+    done, status = os.waitpid(child, os.WNOHANG)
+    if done:
+        break
+    time.sleep(0.02)
+else:
+    os.kill(child, 9)
+    sys.exit("the child hangs")
+assert ask() == before
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+def test_forked_child_answers_too(trained: tuple[Path, str]) -> None:
+    home, ref = trained
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(home), ref],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.torch
+def test_device_that_is_not_there_is_said_when_asked(trained: tuple[Path, str]) -> None:
+    home, ref = trained
+    backend = LocalBackend(home=home, device="cuda:99")
+    with pytest.raises(ConfigError, match=r"device='cuda:99'.*device='auto'"):
+        ask(backend, ModelRef("local", f"run:{ref}"), Passage("x"))
 
 
 @pytest.mark.torch

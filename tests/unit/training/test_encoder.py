@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch", reason="needs the extra local")
 
-from tunekit.errors import WeightsError  # noqa: E402
+from tunekit.errors import ConfigError, WeightsError  # noqa: E402
 from tunekit.training.cache import embed  # noqa: E402
 from tunekit.training.encoder import Encoder, choose_precision  # noqa: E402
 from tunekit.training.recipe import Base  # noqa: E402
@@ -18,6 +19,7 @@ from tunekit.training.recipe import Base  # noqa: E402
 BASE = Base(name="tiny", files=(("model.safetensors", "0"),), max_length=64, limit=64)
 CHANCE = random.Random(3)
 LETTERS = "abcdefghij klmnopq rstuvwxyz ,.!?"
+ONE = "encoder.layer.0.output.dense.weight"
 TEXTS = ["".join(CHANCE.choices(LETTERS, k=CHANCE.randrange(1, 90))) for _ in range(150)] + [
     "",
     " ",
@@ -93,6 +95,58 @@ def test_broken_files_are_clear_errors(tiny_encoder: Path, tmp_path: Path) -> No
         (folder / file).write_bytes(content)
         with pytest.raises(WeightsError, match="tiny: "):
             Encoder(BASE, folder, max_length=64)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("renamed", r"lacks embeddings\.LayerNorm\.bias, .* and \d+ more, .*Save the model there"),
+        ("one renamed", r"lacks encoder\.layer\.0\.output\.dense\.weight, which"),
+        ("another size", r"another size of embeddings\.word_embeddings\.weight, .*name another"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(
+    tiny_encoder: Path, tmp_path: Path, damage: str, message: str
+) -> None:
+    def rename(name: str) -> str:
+        odd = damage == "renamed" or (damage == "one renamed" and name == ONE)
+        return f"other.{name}" if odd else name
+
+    folder = changed(tiny_encoder, tmp_path, rename)
+    if damage == "another size":
+        config = json.loads((folder / "config.json").read_text())
+        config["vocab_size"] += 7
+        (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match=message):
+        Encoder(BASE, folder, max_length=64)
+
+
+def test_what_has_no_part_in_a_vector_may_be_absent(
+    encoder: Encoder, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    folder = changed(tiny_encoder, tmp_path, lambda name: name.replace("pooler.", "cls."))
+    without = Encoder(BASE, folder, max_length=64, precision="fp32")
+    assert torch.equal(without.encode(TEXTS), encoder.encode(TEXTS))
+
+
+def changed(encoder: Path, target: Path, rename: Callable[[str], str]) -> Path:
+    """A copy whose tensors have other names."""
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(encoder, target / "changed"))
+    tensors = load_file(folder / "model.safetensors")
+    save_file(
+        {rename(name): tensor.clone() for name, tensor in tensors.items()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    return folder
+
+
+@pytest.mark.parametrize("device", ["xpu", "cuda:99", "banana", "cuda:x"])
+def test_device_that_is_not_there_is_a_clear_error(tiny_encoder: Path, device: str) -> None:
+    with pytest.raises(ConfigError, match=rf"device='{device}'.*device='auto'"):
+        Encoder(BASE, tiny_encoder, max_length=64, device=device)
 
 
 def test_code_of_the_models_own_is_never_run(tiny_encoder: Path, tmp_path: Path) -> None:

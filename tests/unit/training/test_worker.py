@@ -130,6 +130,29 @@ def test_second_worker_leaves_the_first_alone(
     assert list(run.events()) == []
 
 
+def test_who_takes_the_lock_forgets_the_worker_before(run: RunFolder) -> None:
+    with run.held() as mine:
+        assert mine
+        run.note_worker()
+        assert RunFolder(run.path).worked_on()
+        worker = run.worker()  # a look from outside leaves it
+        assert worker is not None
+        assert worker["pid"] == os.getpid()
+    with run.held() as mine:
+        assert mine
+        assert run.worker() is None
+
+
+def test_temporaries_of_killed_processes_are_swept(run: RunFolder) -> None:
+    from tunekit.training.__main__ import main
+
+    for name in ("result", "recipe", "worker"):
+        (run.path / f".{name}.json.0a1b2c3d.tmp").write_text("half")
+    run.train.write_text("no json\n")  # the quickest way to an end
+    assert main([str(run.path)]) == 0
+    assert not list(run.path.glob(".*"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are ended otherwise there")
 @pytest.mark.parametrize("moment", ["running", "loading the base model", "fitting the head"])
 def test_told_to_end_it_says_cancelled(

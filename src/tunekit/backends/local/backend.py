@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from .kept import check_kept, keep
 from .models import Models, require_extra
 from .process import start, stop
-from .recipes import Machine, estimate, head_settings, recipe
+from .recipes import Machine, check_machine, estimate, head_settings, recipe
 
 __all__ = ["LocalBackend"]
 
@@ -44,6 +45,9 @@ class LocalBackend:
             that a model gives the same answers on every machine. ``"fp32"`` and ``"bf16"`` hold
             for both.
         cache: whether embeddings are kept, so that no text is embedded twice in training.
+
+    Raises:
+        ConfigError: a device, a number of threads or a precision that can't be one.
     """
 
     type = "local"
@@ -64,6 +68,7 @@ class LocalBackend:
         self._model = model
         embeddings = self._home / "cache" / "embeddings"
         self._machine = Machine(device, threads, precision, embeddings if cache else None)
+        check_machine(name, self._machine)
         self._models = Models(self._home, self._machine)
 
     def __repr__(self) -> str:
@@ -186,8 +191,12 @@ class LocalBackend:
 
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
         asked = tuple(inputs)
-        answers = self._models.on_thread(lambda: self._models.predict(ref.id, asked))
-        return await asyncio.wrap_future(answers)
+        abandoned = threading.Event()
+        answers = self._models.on_thread(lambda: self._models.predict(ref.id, asked, abandoned))
+        try:
+            return await asyncio.wrap_future(answers)
+        finally:
+            abandoned.set()  # cancelled: the thread stops at its next batch
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         require_extra(self.name)

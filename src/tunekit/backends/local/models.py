@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -48,19 +50,31 @@ class Models:
     def __init__(self, home: Path, machine: Machine) -> None:
         self._home = home
         self._machine = machine
-        # One thread for all that torch does here: a caller's event loop stays free, and many
-        # callers get the answers of one.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tunekit-local")
+        self._lock = threading.Lock()
+        self._thread: tuple[int, ThreadPoolExecutor] | None = None
         self._loaded: OrderedDict[tuple[str, int], Runtime] = OrderedDict()
 
     def on_thread(self, work: Callable[[], T]) -> Future[T]:
-        """Do something on the thread that torch runs on."""
-        return self._thread.submit(work)
+        """Do something on the thread that torch runs on.
 
-    def predict(self, model: str, inputs: Sequence[Input]) -> list[Outcome]:
+        It is one for all that torch does here: a caller's event loop stays free, and many callers
+        get the answers of one.
+        """
+        with self._lock:
+            # After a fork the thread is gone; the child makes its own.
+            if self._thread is None or self._thread[0] != os.getpid():
+                own = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tunekit-local")
+                self._thread = (os.getpid(), own)
+            return self._thread[1].submit(work)
+
+    def predict(
+        self, model: str, inputs: Sequence[Input], abandoned: threading.Event
+    ) -> list[Outcome]:
         """One outcome per input, in order. Runs on the thread that torch runs on.
 
         Raises:
+            CancelledError: ``abandoned`` was set; looked at before each batch.
+            ConfigError: this machine has no such device.
             ModelError: there is no such model, or it is damaged.
             WeightsError: its base weights are gone or changed.
             MissingExtra: torch isn't installed.
@@ -71,7 +85,15 @@ class Models:
             for place, one in enumerate(inputs)
             if outcomes[place] is None and isinstance(one, Passage)
         ]
-        answers = self._runtime(model).predict([passage for _, passage in asked])
+
+        def go_on(_: int = 0) -> None:
+            if abandoned.is_set():
+                raise CancelledError
+
+        go_on()
+        runtime = self._runtime(model)
+        go_on()
+        answers = runtime.predict([passage for _, passage in asked], go_on)
         for (place, _), answer in zip(asked, answers, strict=True):
             outcomes[place] = answer
         return [one for one in outcomes if one is not None]

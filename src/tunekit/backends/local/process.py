@@ -78,7 +78,7 @@ def start(run: RunFolder, *, backend: str) -> int | None:
     # Its exit status has to be collected as long as this process lives.
     threading.Thread(target=process.wait, name="tunekit-reaper", daemon=True).start()
     deadline = time.monotonic() + START_SECONDS
-    while run.worker() == before and process.returncode is None:
+    while run.worker() in (None, before) and process.returncode is None:
         if time.monotonic() > deadline:
             process.kill()
             raise _never_worked(run, backend, f"didn't begin within {START_SECONDS:g} s")
@@ -93,16 +93,27 @@ def start(run: RunFolder, *, backend: str) -> int | None:
 def stop(run: RunFolder) -> bool:
     """End the worker of a run, if there is one. Returns whether none is left."""
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        worker = run.worker()
-        # Only a process that still holds the lock is ours: its number may have been given away.
-        if worker is None or not run.worked_on():
+        worker = _at_work(run)
+        if worker is None:
             break
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(int(worker["pid"]), number)
+            os.kill(worker, number)
         deadline = time.monotonic() + END_SECONDS
         while run.worked_on() and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
     return not run.worked_on()
+
+
+def _at_work(run: RunFolder) -> int | None:
+    """The number of the process that holds the lock; ``None`` where none does, or doesn't say."""
+    deadline = time.monotonic() + END_SECONDS
+    while run.worked_on() and time.monotonic() < deadline:
+        worker = run.worker()
+        # Looked at again: who noted this still holds the lock, so the number is its own.
+        if worker is not None and run.worked_on() and run.worker() == worker:
+            return int(worker["pid"])
+        time.sleep(LOOK_SECONDS)
+    return None
 
 
 def environment() -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from ...errors import HyperparameterError, UnsupportedTask, did_you_mean
+from ...errors import ConfigError, HyperparameterError, UnsupportedTask, did_you_mean
 from ...findings import Finding
 from ...planning import Estimate, Setup, Tokens
 from ...shapes import Passage
@@ -23,7 +24,10 @@ from ...training.recipe import (
 )
 from ...weights import BaseWeights, known_length
 
-__all__ = ["Machine", "estimate", "head_settings", "recipe"]
+__all__ = ["Machine", "check_machine", "estimate", "head_settings", "recipe"]
+
+#: Torch's names of what it computes on. Whether one is there is seen when a model is loaded.
+DEVICES = ("auto", "cpu", "cuda", "hpu", "mps", "mtia", "xla", "xpu")
 
 #: A guess that is near for European languages.
 CHARACTERS_A_TOKEN = 4
@@ -50,6 +54,30 @@ class Machine(NamedTuple):
     threads: int | None
     precision: Precision
     cache: Path | None
+
+
+def check_machine(backend: str, machine: Machine) -> None:
+    """Check what can be checked without torch.
+
+    Raises:
+        ConfigError: a device, a number of threads or a precision that can't be one.
+    """
+    device, threads, precision, _ = machine
+    kind, _, number = str(device).partition(":")
+    if not (device in DEVICES or (kind in DEVICES[1:] and re.fullmatch(r"\d+", number))):
+        raise ConfigError(
+            f"{backend}: no device {device!r}. {did_you_mean(kind, DEVICES)} "
+            "A number may follow (cuda:1); 'auto' takes a GPU where there is one."
+        )
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise ConfigError(
+            f"{backend}: threads={threads!r}. Give a whole number from 1, or leave it out."
+        )
+    if precision not in get_args(Precision):
+        raise ConfigError(
+            f"{backend}: no precision {precision!r}. "
+            f"{did_you_mean(str(precision), get_args(Precision))}"
+        )
 
 
 def head_settings(backend: str, given: Mapping[str, Any]) -> HeadSettings:
