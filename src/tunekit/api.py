@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._version import __version__
 from .backends import registry
@@ -26,13 +26,19 @@ from .findings import Finding
 from .formats.registry import codecs
 from .job import Job, all_jobs
 from .model import Model, open_model
-from .planning import BackendSpec, Plan, Setup
+from .planning import Plan, Setup
+from .resolving import (
+    backend_for,
+    base_for,
+    build,
+    check_data,
+    current_config,
+    is_folder,
+    spec_of,
+)
 from .shapes import Shape
 from .store import Run, Runs
 from .tasks.base import Task
-
-if TYPE_CHECKING:
-    from .config import Config
 
 __all__ = [
     "attach",
@@ -121,7 +127,7 @@ def submit(
             raise InputError("a plan has its backend, model and settings: submit it alone")
         planned = data_or_plan
     else:
-        built = _backend(backend)
+        built = backend_for(backend)
         planned = _plan(data_or_plan, built, model, validation, method, hyperparameters)
     errors = [finding for finding in planned.findings if finding.severity == "error"]
     if errors:
@@ -131,7 +137,7 @@ def submit(
             "(tunekit.plan(…).findings has all that was found):",
             errors,
         )
-    home = _config().home
+    home = current_config().home
     runs = Runs(home)
     with runs.key_lock(planned.key):
         run, joined = _unfinished(runs, planned.key, resume, home, built), True
@@ -165,7 +171,7 @@ def plan(
 
     Takes and raises what :func:`tune` does, but bad rows are findings of the plan here.
     """
-    return _plan(data, _backend(backend), model, validation, method, hyperparameters)
+    return _plan(data, backend_for(backend), model, validation, method, hyperparameters)
 
 
 def attach(id: str) -> Job:
@@ -176,7 +182,7 @@ def attach(id: str) -> Job:
     """
     if not isinstance(id, str):
         raise InputError(f"id is {type(id).__name__}, not a text such as job.id")
-    home = _config().home
+    home = current_config().home
     job = Job(Runs(home).get(id.removeprefix("run:")), home)
     try:
         return job.refresh()
@@ -189,7 +195,7 @@ def attach(id: str) -> Job:
 
 def list_jobs() -> list[Job]:
     """All jobs under this home, newest first, with their states as last seen."""
-    return all_jobs(_config().home)
+    return all_jobs(current_config().home)
 
 
 def backend(name: str, **options: Any) -> Backend:
@@ -199,7 +205,7 @@ def backend(name: str, **options: Any) -> Backend:
         ConfigError: an unknown name or option.
         MissingExtra: what it needs isn't installed.
     """
-    return _build(name, options)
+    return build(name, options)
 
 
 def list_backends() -> list[str]:
@@ -226,21 +232,21 @@ def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
     """
     if not isinstance(path_or_ref, str | Path):
         raise InputError(f"load takes a folder or a reference, not {type(path_or_ref).__name__}")
-    config = _config()
-    if _is_folder(path_or_ref):
+    config = current_config()
+    if is_folder(path_or_ref):
         return open_model(Path(path_or_ref), config.home, task)
     ref = str(path_or_ref)
     alias = config.models.get(ref)
     if alias is not None:
         ref = alias.ref
-        if _is_folder(ref):
+        if is_folder(ref):
             return open_model(Path(ref), config.home, task)
     return _load_ref(ref, task)
 
 
 def _load_ref(ref: str, task: Task | None) -> Model:
     """The model of a reference that is no path and no alias."""
-    config = _config()
+    config = current_config()
     scheme, _, rest = ref.partition(":")
     if scheme == "run" and rest:
         return attach(rest).result()
@@ -251,7 +257,7 @@ def _load_ref(ref: str, task: Task | None) -> Model:
         )
     if task is None:
         raise ModelError(f"{ref!r} doesn't say what the model does: give task=")
-    built = _build(scheme, {})
+    built = build(scheme, {})
     return _served(built, rest, task)
 
 
@@ -269,14 +275,14 @@ def baseline(data: Dataset, *, backend: str | Backend | None = None, shots: int 
     Raises:
         UnsupportedTask: the backend has no such baseline for this task.
     """
-    _check_data("data", data)
-    built = _backend(backend)
+    check_data("data", data)
+    built = backend_for(backend)
     if shots != 0 or not isinstance(built, ZeroShot):
         raise UnsupportedTask(
             f"backend {built.name!r} has no baseline of {data.task.kind} with {shots} shots; "
             "backend='local' has one of classification with 0"
         )
-    base = _base(built, None)
+    base = base_for(built, None)
     shapes = [route.shape for route in built.routes(base) if route.shape in data.task.offers]
     ref = built.zero_shot(data.task, base)
     return Model(
@@ -286,65 +292,13 @@ def baseline(data: Dataset, *, backend: str | Backend | None = None, shots: int 
         prompt=data.task.prompt(),
         shape=shapes[0],
         base=base,
-        spec=_spec(built),
+        spec=spec_of(built),
         backend=built,
         provenance={"model": base, "backend": built.name, "shots": shots, "tunekit": __version__},
     )
 
 
 # --- inside -------------------------------------------------------------------------------------
-
-
-def _config() -> Config:
-    from .config import load_config
-
-    return load_config()
-
-
-def _check_data(name: str, data: Any) -> None:
-    if not isinstance(data, Dataset):
-        raise InputError(
-            f"{name} is {type(data).__name__}, not a Dataset. Dataset.read and from_rows make one."
-        )
-
-
-def _is_folder(ref: str | Path) -> bool:
-    try:
-        return Path(ref).is_dir()
-    except (OSError, ValueError):  # a name that no file could have
-        return False
-
-
-def _backend(given: str | Backend | None) -> Backend:
-    if given is None or isinstance(given, str):
-        return _build(given, {})
-    if not isinstance(given, Backend):
-        raise InputError(
-            f"backend is {type(given).__name__}: give a name, or what tunekit.backend(…) made"
-        )
-    return given
-
-
-def _build(name: str | None, options: dict[str, Any]) -> Backend:
-    from .config import refuse_secrets
-
-    refuse_secrets(options, f"the options of backend {name!r}")
-    config = _config()
-    spec = registry.resolve_backend(config, name)
-    spec = spec._replace(options={**spec.options, **options})
-    return registry.build_backend(spec, home=config.home)
-
-
-def _spec(built: Backend) -> BackendSpec:
-    return BackendSpec(built.name, built.type, dict(built.options))
-
-
-def _base(built: Backend, model: str | Path | None) -> str:
-    if model is not None and not isinstance(model, str | Path):
-        raise InputError(f"model is {type(model).__name__}, not a name or a folder")
-    if model:
-        return str(model)
-    return built.options.get("model") or _config().model or built.default_model
 
 
 def _plan(
@@ -355,13 +309,13 @@ def _plan(
     method: str,
     hyperparameters: dict[str, Any],
 ) -> Plan:
-    _check_data("data", data)
+    check_data("data", data)
     if not isinstance(built, Trains):
         raise UnsupportedTask(f"backend {built.name!r} doesn't train")
-    task, base = data.task, _base(built, model)
+    task, base = data.task, base_for(built, model)
     route = choose(built, task, data.needs, base, method)
     if validation is not None:
-        _check_data("validation", validation)
+        check_data("validation", validation)
         validation = validation.with_task(task)
     setup = Setup(
         data=data,
@@ -379,7 +333,7 @@ def _plan(
     estimate = built.prepare(setup)
     return Plan(
         setup=setup,
-        backend=_spec(built),
+        backend=spec_of(built),
         estimate=estimate,
         findings=(*found, *estimate.findings),
     )
@@ -391,13 +345,14 @@ def _unfinished(
     """The newest run of this key whose end nobody has seen, or that ``resume`` revives."""
     for run in runs.with_key(key):
         job = Job(run, home, built)
-        if resume and not job.status.terminal:
+        seen = job.status.terminal
+        if resume and not seen:
             with suppress(BackendError):  # it may have failed while nobody looked
                 job.refresh()
-        if not job.status.terminal:
-            return run
         if resume and job.status in (State.FAILED, State.CANCELLED):
             run.start_over()
+            return run
+        if not seen:
             return run
     return None
 
@@ -417,7 +372,7 @@ def _served(built: Backend, model_id: str, task: Task) -> Model:
         prompt=task.prompt(),
         shape=shape,
         base=model_id,
-        spec=_spec(built),
+        spec=spec_of(built),
         backend=built,
         provenance={"model": model_id, "backend": built.name, "tunekit": __version__},
     )

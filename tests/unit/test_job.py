@@ -338,6 +338,17 @@ def test_resume_revives_a_failure_that_nobody_saw(
     assert again.wait(timeout=20).kind == "tuned"
 
 
+def test_resume_joins_a_success_that_nobody_saw(
+    data: Dataset, backend: FakeBackend, server: ScriptedServer
+) -> None:
+    first = tunekit.submit(data, backend=backend)
+    for _ in range(3):
+        backend.poll("job-1")  # it goes on at the server, and nobody here looks
+    again = tunekit.submit(data, backend=backend, resume=True)
+    assert again.id == first.id and creations(server) == 1
+    assert again.wait(timeout=20).kind == "tuned"
+
+
 def test_the_bar_costs_no_job(
     data: Dataset, backend: FakeBackend, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,84 @@
+"""From what a caller says to what it means: config, backends, base models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .backends import registry
+from .backends.base import Backend
+from .data.dataset import Dataset
+from .errors import InputError
+from .planning import BackendSpec
+
+if TYPE_CHECKING:
+    from .config import Config
+
+__all__ = [
+    "backend_for",
+    "base_for",
+    "build",
+    "check_data",
+    "current_config",
+    "is_folder",
+    "spec_of",
+]
+
+
+def current_config() -> Config:
+    """The settings as they are now."""
+    from .config import load_config
+
+    return load_config()
+
+
+def check_data(name: str, data: Any) -> None:
+    """Raise InputError for what is no data set."""
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"{name} is {type(data).__name__}, not a Dataset. Dataset.read and from_rows make one."
+        )
+
+
+def is_folder(ref: str | Path) -> bool:
+    """Whether that is a folder here, whatever was given."""
+    try:
+        return Path(ref).is_dir()
+    except (OSError, ValueError):  # a name that no file could have
+        return False
+
+
+def backend_for(given: str | Backend | None) -> Backend:
+    """The backend that a caller named, built, or left to config."""
+    if given is None or isinstance(given, str):
+        return build(given, {})
+    if not isinstance(given, Backend):
+        raise InputError(
+            f"backend is {type(given).__name__}: give a name, or what tunekit.backend(…) made"
+        )
+    return given
+
+
+def build(name: str | None, options: dict[str, Any]) -> Backend:
+    """A backend by its name in config or its kind, with options that win."""
+    from .config import refuse_secrets
+
+    refuse_secrets(options, f"the options of backend {name!r}")
+    config = current_config()
+    spec = registry.resolve_backend(config, name)
+    spec = spec._replace(options={**spec.options, **options})
+    return registry.build_backend(spec, home=config.home)
+
+
+def spec_of(built: Backend) -> BackendSpec:
+    """All that is needed to build a backend again."""
+    return BackendSpec(built.name, built.type, dict(built.options))
+
+
+def base_for(built: Backend, model: str | Path | None) -> str:
+    """The base model: the caller's, the backend's, config's, or what the backend prefers."""
+    if model is not None and not isinstance(model, str | Path):
+        raise InputError(f"model is {type(model).__name__}, not a name or a folder")
+    if model:
+        return str(model)
+    return built.options.get("model") or current_config().model or built.default_model
