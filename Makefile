@@ -11,7 +11,7 @@ TUNEKIT_TORCH_INDEX ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
-EXTRAS := local,pandas,parquet,hf,dev,docs
+EXTRAS := local,pandas,parquet,hf,spacy,dev,docs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types imports docs unit soak bench peers format clean

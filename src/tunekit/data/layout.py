@@ -8,10 +8,21 @@ from typing import Any, NamedTuple
 from ..errors import DataError, InputError, did_you_mean
 from ..tasks.base import Task
 
-__all__ = ["Columns", "Layout", "freeze", "layout_for", "required_columns"]
+__all__ = ["Columns", "Layout", "TooDeep", "freeze", "layout_for", "required_columns"]
 
 #: What a caller says: the column of each field, or several columns for a field with many values.
 Columns = Mapping[str, str | Sequence[str]]
+
+
+#: Lists in lists: what is nested deeper could be read, and not be written again.
+DEEPEST = 100
+
+
+class TooDeep(DataError):
+    """A value that is nested too deeply to be kept."""
+
+    def __init__(self) -> None:
+        super().__init__(f"holds a value that is nested over {DEEPEST} levels deep. Flatten it.")
 
 
 class Layout(NamedTuple):
@@ -52,12 +63,22 @@ class Layout(NamedTuple):
         return lambda rows: [self.fields(dict(zip(header, cells, strict=True))) for cells in rows]
 
 
-def freeze(value: Any) -> Any:
-    """A value that can't change: lists as tuples, mappings as tuples of pairs."""
+def freeze(value: Any, levels: int = DEEPEST) -> Any:
+    """A value that can't change: lists as tuples, mappings as tuples of pairs.
+
+    Raises:
+        TooDeep: it is nested deeper than so many levels.
+    """
+    if type(value) is str:  # nearly all are, and asking for a Mapping takes long
+        return value
     if isinstance(value, Mapping):
-        return tuple((str(key), freeze(one)) for key, one in value.items())
+        if not levels:
+            raise TooDeep
+        return tuple([(str(key), freeze(one, levels - 1)) for key, one in value.items()])
     if isinstance(value, list | tuple):
-        return tuple(map(freeze, value))
+        if not levels:
+            raise TooDeep
+        return tuple([one if type(one) is str else freeze(one, levels - 1) for one in value])
     return value
 
 

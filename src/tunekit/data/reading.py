@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, did_you_mean
-from ..findings import Finding
-from ..formats.base import Codec, Header, Undecoded
 from ..formats.registry import codec, codecs
-from ..tasks.base import Misread, Task
-from .layout import Columns, freeze
+from ..tasks.base import Task
+from .layout import Columns
 from .sources import JsonSource, ParquetSource, Source
 from .text import CsvSource, JsonlSource
+from .wire import open_wire
 
 __all__ = ["open_source", "task_options"]
 
@@ -26,31 +25,13 @@ BY_SUFFIX = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".conll": "conll",
+    ".conll2003": "conll",
+    ".iob": "conll",
+    ".bio": "conll",
+    ".spacy": "spacy",
 }
 TABLES = ("csv", "tsv", "json", "jsonl", "parquet")
-
-
-class CodecSource(JsonlSource):
-    """A provider's training file, read back into rows."""
-
-    def __init__(self, path: Path, task: Task, wire: Codec, encoding: str) -> None:
-        super().__init__(path, task, None, encoding=encoding)
-        self._task, self._codec = task, wire
-
-    def fields(self, line: int, value: Any) -> dict[str, Any] | Misread:
-        example = self._codec.decode(value, Header())
-        if isinstance(example, Undecoded):
-            return Misread(line, example.field, example.message)
-        row = self._task.lift(example)
-        if isinstance(row, Finding):
-            message = f"{row.message} {row.suggestion}" if row.suggestion else row.message
-            return Misread(line, row.field, message)
-        fields = {name: cell for name, cell in row if name not in ("given_id", "meta")}
-        # Other keys of the record belong to nobody here, and are kept.
-        rest = {key: one for key, one in value.items() if key not in self._codec.keys}
-        if rest:
-            fields["meta"] = tuple((key, freeze(one)) for key, one in rest.items())
-        return fields
 
 
 def open_source(
@@ -79,10 +60,7 @@ def open_source(
         return JsonSource(path, task, columns, encoding)
     if kind == "jsonl":
         return JsonlSource(path, task, columns, encoding=encoding)
-    said = ["columns"] if columns is not None else sorted(options)
-    if said:
-        raise InputError(f"format {kind!r} says itself what is what: it takes no {said[0]}")
-    return CodecSource(path, task, codec(kind), encoding)
+    return open_wire(path, task, codec(kind), columns, encoding, options)
 
 
 def task_options(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:

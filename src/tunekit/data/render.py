@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from ..durable import write_file
 from ..errors import DataError, InputError, UnsupportedTask, did_you_mean
 from ..findings import Finding
-from ..formats.base import Codec, Header
-from ..formats.registry import codec, codecs
-from ..shapes import Shape, Span
-from ..tasks.base import Prompt, Row, Task
+from ..formats.base import Header, Writes
+from ..formats.registry import codecs, writer
+from ..shapes import Shape
+from ..tasks.base import Prompt, Task
+from .tables import TABLE_CHANGES, Record, as_lines, as_list, as_table, row_record
 
 if TYPE_CHECKING:
     from .dataset import Dataset
 
-__all__ = ["records_in", "render", "row_record", "write_in"]
-
-ROWS = "jsonl"
+__all__ = ["records_in", "render", "write_in"]
 
 
 def render(data: Dataset, task: Task, shape: Shape, format: str, prompt: Prompt) -> Iterator[bytes]:
@@ -33,28 +30,41 @@ def render(data: Dataset, task: Task, shape: Shape, format: str, prompt: Prompt)
     Raises:
         DataError: rows whose meaning forbids it; all at once, after the last good line.
     """
-    return map(_lines, _encoded(data, task, shape, codec(format), prompt))
+    return map(as_lines, _encoded(data, task, shape, writer(format), prompt))
 
 
-def records_in(data: Dataset, format: str) -> Iterator[dict[str, Any]]:
+def records_in(data: Dataset, format: str) -> Iterator[Record]:
     """The records of a data set in a format, as ``data.to`` gives them."""
     return chain.from_iterable(_portions(data, format))
 
 
 def write_in(data: Dataset, format: str, path: Path) -> Path:
     """Write a data set in a format, as a whole or not at all."""
-    write_file(path, map(_lines, _portions(data, format)))
+    write_file(path, _bytes(data, format, path))
     return path
 
 
-def _portions(data: Dataset, format: str) -> Iterator[list[dict[str, Any]]]:
-    if format == ROWS:
+def _bytes(data: Dataset, format: str, path: Path) -> Iterator[bytes]:
+    if format in ("csv", "tsv"):
+        return as_table(data, "," if format == "csv" else "\t")
+    portions = _portions(data, format)
+    # JSON objects stand one a line, unless the file is called what a list of them is called.
+    named_json = format not in TABLE_CHANGES and path.suffix.lower() == ".json"
+    if format == "json" or named_json:
+        return as_list(portions)
+    return map(as_lines, portions)
+
+
+def _portions(data: Dataset, format: str) -> Iterator[list[Record]]:
+    if format in TABLE_CHANGES:
         return ([row_record(row) for row in rows] for _, rows in data.portions())
-    if format not in (known := (ROWS, *(one.name for one in codecs()))):
-        raise InputError(f"no format {format!r}. {did_you_mean(format, known)}")
-    wire = codec(format)
+    written = (*TABLE_CHANGES, *(one.name for one in codecs() if isinstance(one, Writes)))
+    if format not in written:
+        raise InputError(f"no format {format!r} is written. {did_you_mean(format, written)}")
+    wire = writer(format)
     shape = _shape_for(data.task, wire)
-    lost = {name: rows for name, rows in data.needs.items() if name in data.task.loses(shape)}
+    without = data.task.loses(shape) | wire.loses
+    lost = {name: rows for name, rows in data.needs.items() if name in without}
     if lost:
         rows = ", ".join(f"{name} ({count} rows)" for name, count in sorted(lost.items()))
         raise UnsupportedTask(
@@ -64,39 +74,14 @@ def _portions(data: Dataset, format: str) -> Iterator[list[dict[str, Any]]]:
     return _encoded(data, data.task, shape, wire, data.task.prompt())
 
 
-def _lines(records: Iterable[dict[str, Any]]) -> bytes:
-    """Records as lines. ``meta`` may hold what JSON has no form for, such as a decimal number."""
-    dumps, option = orjson.dumps, orjson.OPT_APPEND_NEWLINE
-    return b"".join([dumps(record, option=option, default=str) for record in records])
-
-
-def row_record(row: Row) -> dict[str, Any]:
-    """A row as a plain record: the task's fields that are set, then ``meta``."""
-    record = {
-        ("id" if name == "given_id" else name): _plain(value)
-        for name, value in row
-        if name != "meta" and value is not None
-    }
-    for name, value in row.meta:
-        record.setdefault(name, _plain(value))
-    return record
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it. Spans become objects, which tell start from end for every reader."""
-    if isinstance(value, Span):
-        return value._asdict()
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
-
-
 def _encoded(
-    data: Dataset, task: Task, shape: Shape, wire: Codec, prompt: Prompt
-) -> Iterator[list[dict[str, Any]]]:
+    data: Dataset, task: Task, shape: Shape, wire: Writes, prompt: Prompt
+) -> Iterator[list[Record]]:
     header = Header()
     lower, encode = task.lower, wire.encode
     refused: list[Finding] = []
     for lines, rows in data.portions():
-        records: list[dict[str, Any]] = []
+        records: list[Record] = []
         for line, row in zip(lines, rows, strict=True):
             try:
                 for example in lower(row, shape, prompt):
@@ -109,7 +94,7 @@ def _encoded(
         raise DataError(f"{data.name}: rows that can't be written (see check()):", refused)
 
 
-def _shape_for(task: Task, wire: Codec) -> Shape:
+def _shape_for(task: Task, wire: Writes) -> Shape:
     for shape in task.offers:
         if shape in wire.shapes:
             return shape

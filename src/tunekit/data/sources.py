@@ -6,6 +6,7 @@ A source yields runs of records, already mapped to field names. It never keeps w
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from codecs import BOM_UTF8, lookup
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ import orjson
 
 from ..errors import DataChanged, DataError, MissingExtra
 from ..tasks.base import Misread, Record, Row, Task
-from .layout import Columns, Layout, layout_for
+from .layout import Columns, Layout, TooDeep, layout_for
+from .lines import BOM, LINE_LIMIT, told_apart_as_bytes
 
 __all__ = ["RUN", "FileSource", "JsonSource", "MemorySource", "ParquetSource", "Run", "Source"]
 
@@ -125,6 +127,7 @@ class JsonSource(FileSource):
 
     def __init__(self, path: Path, task: Task, columns: Columns | None, encoding: str) -> None:
         super().__init__(path)
+        told_apart_as_bytes(encoding)  # complains if there is no such encoding
         self._encoding = encoding
         self._layout = layout_for(task, columns, None, self.name)
 
@@ -133,8 +136,7 @@ class JsonSource(FileSource):
 
     def _objects(self) -> list[Any]:
         try:
-            text = self.path.read_bytes().decode(self._encoding).removeprefix("\ufeff")
-            found = orjson.loads(text)
+            found = self._parsed()
         except UnicodeError as error:
             where = f"byte {error.start}" if isinstance(error, UnicodeDecodeError) else "it"
             raise DataError(
@@ -153,7 +155,34 @@ class JsonSource(FileSource):
                 f"{self.name} holds {type(found).__name__}, not a list of objects. "
                 "Write it as [{…}, {…}]."
             )
+        if self._stamp[0] > LINE_LIMIT:
+            self._refuse_long(found)
         return found
+
+    def _refuse_long(self, records: list[Any]) -> None:
+        """The same limit as for a line of JSONL."""
+        for position, record in enumerate(records):
+            try:
+                length = len(orjson.dumps(record))
+            except TypeError:  # nested too deep, which is found by whoever reads it
+                continue
+            if length > LINE_LIMIT:
+                raise DataError(
+                    f"{self.place(position)}: is over {LINE_LIMIT:,} bytes long. No row is so "
+                    "long: is a quote missing? Split it into rows, or leave it out."
+                )
+
+    def _parsed(self) -> Any:
+        raw = self.path.read_bytes()
+        if lookup(self._encoding).name != "utf-8":
+            return orjson.loads(raw.decode(self._encoding).removeprefix(BOM))
+        try:
+            # Without a copy as text, which could take four times the memory.
+            return orjson.loads(memoryview(raw)[len(BOM_UTF8) * raw.startswith(BOM_UTF8) :])
+        except orjson.JSONDecodeError as error:
+            error.doc = ""  # a copy of the whole file, which nobody reads
+            raw.decode()  # says better what is wrong, if it is that
+            raise
 
 
 class ParquetSource(FileSource):
@@ -171,7 +200,7 @@ class ParquetSource(FileSource):
             raise MissingExtra("Reading Parquet needs pyarrow.", extra="parquet") from error
         try:
             header = parquet.read_schema(path).names
-        except (ArrowException, OSError) as error:
+        except (ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
             raise DataError(
                 f"{self.name} is no Parquet file ({error}). Write it again, or give format=."
             ) from error
@@ -193,7 +222,10 @@ class ParquetSource(FileSource):
                             begin = max(0, at - passed)
                             yield from _mapped(batch.to_pylist(), self._layout, begin, passed)
                         passed += batch.num_rows
-        except (ArrowException, OSError) as error:
+        # Damaged texts, dates and counts are errors of other kinds.
+        except (ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
+            if isinstance(error, DataError):
+                raise
             raise DataError(
                 f"{self.name} is damaged after row {passed} ({error}). Write it again."
             ) from error
@@ -213,7 +245,10 @@ def _mapped(records: Sequence[Any], layout: Layout, begin: int, before: int) -> 
 
 def _fields(record: Any, layout: Layout, position: int) -> dict[str, Any] | Misread:
     if isinstance(record, Mapping):
-        return layout.fields(record)
+        try:
+            return layout.fields(record)
+        except TooDeep as error:
+            return Misread(position, None, str(error))
     if isinstance(record, Row):  # whose meta is apart from its fields, and stays so
         return {"id" if name == "given_id" else name: value for name, value in record}
     return Misread(position, None, f"is {type(record).__name__}, not an object.")

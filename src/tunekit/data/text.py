@@ -16,8 +16,8 @@ import orjson
 
 from ..errors import DataError, InputError
 from ..tasks.base import Misread, Task
-from .layout import Columns, layout_for, required_columns
-from .lines import Lines, told_apart_as_bytes
+from .layout import Columns, TooDeep, layout_for, required_columns
+from .lines import LINE_LIMIT, Lines, told_apart_as_bytes
 from .sources import RUN, FileSource, Run
 
 __all__ = ["CsvSource", "JsonlSource", "TextSource"]
@@ -26,7 +26,7 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 50
 #: The csv module refuses cells over 131,072 characters unless told otherwise. Without any limit
 #: one forgotten quote would swallow the rest of a file, however large.
-CELL_LIMIT = 1 << 26
+CELL_LIMIT = LINE_LIMIT
 
 Cells: TypeAlias = list[str]
 
@@ -177,7 +177,10 @@ class JsonlSource(TextSource):
         """The fields of one object, or what is wrong with it."""
         if not isinstance(value, dict):
             return Misread(line, None, f"is {type(value).__name__}, not an object.")
-        return self._layout.fields(value)
+        try:
+            return self._layout.fields(value)
+        except TooDeep as error:
+            return Misread(line, None, str(error))
 
     def runs(self, line: int = 0, at: int = 0) -> Iterator[Run]:
         lines = Lines(self.path, self.encoding, line or 1, at)

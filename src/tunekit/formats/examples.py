@@ -25,7 +25,7 @@ from ..shapes import (
     Turns,
     Weights,
 )
-from .base import Header, Undecoded
+from .base import Container, Header, Undecoded
 
 __all__ = ["Examples", "encode_input", "encode_target"]
 
@@ -36,6 +36,9 @@ class Examples:
     name = "examples"
     shapes = frozenset(Shape)
     keys = frozenset({"input", "target"})
+    container: Container = "objects"
+    loses: frozenset[str] = frozenset()
+    changes = ""
 
     def encode(self, example: Example, header: Header) -> dict[str, Any]:
         return {"input": encode_input(example.input), "target": encode_target(example.target)}
@@ -117,28 +120,32 @@ def _target(record: dict[str, Any]) -> Target:
         case {"chosen": chosen, "rejected": rejected}:
             return Better(_text(chosen), _text(rejected))
         case _:
-            raise ValueError(f"no known target in {sorted(record)}")
+            raise ValueError(f"no known target among {', '.join(sorted(record))!r:.80}")
+
+
+# These name the type, not the value: its repr may be long, or nested too deep to be made.
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r:.40} is no text")
+        raise TypeError(f"{type(value).__name__} is no text")
     return value
 
 
 def _role(value: Any) -> Role:
     if value not in ("system", "user", "assistant"):
-        raise ValueError(f"{value!r:.40} is no role")
+        what = repr(value[:40]) if isinstance(value, str) else type(value).__name__
+        raise ValueError(f"{what} is no role")
     return value  # type: ignore[no-any-return]  # one of the three, as was just seen
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r:.40} is no number")
+        raise TypeError(f"{type(value).__name__} is no number")
     return float(value)
 
 
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{value!r:.40} is no whole number")
+        raise TypeError(f"{type(value).__name__} is no whole number")
     return value

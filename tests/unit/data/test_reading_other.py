@@ -258,7 +258,7 @@ def test_what_is_no_row_of_the_task_is_named(tmp_path: Path) -> None:
 
 def test_values_of_the_wrong_type_are_findings_too(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", {"input": {"text": 5}, "target": {"weights": [["x", 1.0]]}})
-    assert "5 is no text" in str(refused(path, format="examples"))
+    assert "int is no text" in str(refused(path, format="examples"))
 
 
 @pytest.mark.parametrize("option", [{"columns": {"text": "a"}}, {"best_from": 1}])

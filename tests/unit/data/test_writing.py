@@ -126,7 +126,7 @@ def test_an_unknown_format_is_answered_with_a_known_one() -> None:
     data = Dataset.from_rows(ROWS, Classification())
     with pytest.raises(InputError, match="Did you mean 'openai-chat'"):
         data.to("openai")
-    with pytest.raises(InputError, match="'jsonl'"):
+    with pytest.raises(InputError, match="Did you mean 'csv'"):
         data.to("cvs")
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunekit.errors import InputError
-from tunekit.formats.base import Header, Undecoded
-from tunekit.formats.registry import codec, codecs
+from tunekit.formats.base import Header, Undecoded, Writes
+from tunekit.formats.registry import codec, codecs, writer
 from tunekit.shapes import (
     Better,
     Example,
@@ -118,8 +118,8 @@ def test_what_others_write_is_read(record: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("record", "field"),
     [
-        (None, "messages"),
-        ([], "messages"),
+        (None, None),
+        ([], None),
         ({}, "messages"),
         ({"messages": []}, "messages"),
         ({"messages": "text"}, "messages"),
@@ -135,7 +135,7 @@ def test_what_others_write_is_read(record: dict[str, Any]) -> None:
         (chat(USER, {**ANSWER, "tool_calls": [{"id": "1"}]}), "messages[1]"),
     ],
 )
-def test_what_is_no_conversation_is_said(record: Any, field: str) -> None:
+def test_what_is_no_conversation_is_said(record: Any, field: str | None) -> None:
     found = codec("openai-chat").decode(record, Header())
     assert isinstance(found, Undecoded)
     assert found.field == field
@@ -172,7 +172,17 @@ def test_what_is_no_example_is_said(record: Any) -> None:
 
 
 def test_codecs_have_names_and_shapes() -> None:
-    assert [one.name for one in codecs()] == ["examples", "openai-chat"]
+    names = [one.name for one in codecs()]
+    assert names == sorted(set(names))
+    assert {"examples", "openai-chat"} <= set(names)
     assert codec("examples").shapes == frozenset(Shape)
     with pytest.raises(InputError, match="Did you mean 'openai-chat'"):
         codec("openai_chat")
+    # Nothing writes the bytes of another container yet.
+    assert {one.container for one in codecs() if isinstance(one, Writes)} == {"objects"}
+
+
+def test_a_format_that_is_only_read_says_so() -> None:
+    assert writer("alpaca") is codec("alpaca")
+    with pytest.raises(InputError, match=r"'conll' is only read\. Written are alpaca, "):
+        writer("conll")
