@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, ClassVar, NamedTuple, Self
@@ -29,6 +29,7 @@ __all__ = [
     "Prompt",
     "Record",
     "Row",
+    "Survey",
     "Task",
     "ask_passage",
     "chat",
@@ -98,6 +99,18 @@ class Row(BaseModel):
     def content(self) -> tuple[Any, ...]:
         """The task's own fields: what a fingerprint is made of."""
 
+    @property
+    def asks(self) -> tuple[Any, ...]:
+        """What a model is asked. Of two rows that ask the same, one gives away the other's answer,
+        so they belong into the same part of a split."""
+        return self.content[:1]
+
+    @property
+    def judged(self) -> tuple[Any, Any]:
+        """What was judged, and how: rows that judge the same thing differently contradict each
+        other."""
+        return self.asks, self.content
+
     def get(self, name: str, default: Any = None) -> Any:
         """A column of ``meta``."""
         for key, value in self.meta:
@@ -126,6 +139,24 @@ class Misread(NamedTuple):
     message: str
 
 
+class Survey:
+    """What a task learns of a set as a whole, while its rows go by once.
+
+    This one learns nothing; a task with something to learn has its own.
+    """
+
+    def see(self, rows: Sequence[Any]) -> None:
+        """The next rows."""
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with the set, once all rows were seen."""
+        yield from ()
+
+    def figures(self) -> Mapping[str, int | float]:
+        """Facts about the set by name, such as ``spans``."""
+        return {}
+
+
 class Task(BaseModel, ABC):
     """A kind of supervised problem. See the concrete tasks for rows and predictions."""
 
@@ -141,6 +172,10 @@ class Task(BaseModel, ABC):
     text_fields: ClassVar[frozenset[str]]
     #: Options of ``Dataset.read`` that this task understands, with their defaults.
     reader_options: ClassVar[Mapping[str, Any]] = {}
+    #: The codes of findings that :meth:`mend` has one safe way out of.
+    mends: ClassVar[frozenset[str]] = frozenset()
+    #: Those of them that are safe only where the survey of the whole set has that finding.
+    mends_of_set: ClassVar[frozenset[str]] = frozenset()
 
     instruction: str | None = None
 
@@ -178,6 +213,10 @@ class Task(BaseModel, ABC):
         """The task with what the data told: ``seen`` counts the values of :meth:`label_values`."""
         return self
 
+    def relabel(self, gone: frozenset[str], come: frozenset[str]) -> Self:
+        """The task after labels were mended: ``gone`` are written nowhere any more."""
+        return self
+
     def label_values(self, row: Any) -> tuple[str, ...]:
         """The labels a row shows: its class, the types of its spans."""
         return ()
@@ -197,6 +236,28 @@ class Task(BaseModel, ABC):
     def set_findings(self, counts: Mapping[str, int]) -> Iterator[Finding]:
         """What is wrong with a training set as a whole, given the count of each label value."""
         yield from ()
+
+    def survey(self) -> Survey:
+        """A fresh survey, for one pass over a set."""
+        return Survey()
+
+    # --- mending --------------------------------------------------------------------------------
+
+    def texts(self, row: Any) -> Iterator[tuple[str, str]]:
+        """All that somebody wrote in this row, as (field, text) pairs; labels aren't texts."""
+        yield from ()
+
+    def retext(self, row: Any, change: Callable[[str], str]) -> Any | None:
+        """The row with every text of :meth:`texts` changed, spans still on the same words.
+
+        ``None`` where that can't be had.
+        """
+        return None
+
+    def mend(self, row: Any, codes: frozenset[str]) -> Any:
+        """The row without the findings of these codes (of :attr:`mends`), as far as they have one
+        safe reading; else the same row."""
+        return row
 
     # --- the narrow waist -----------------------------------------------------------------------
 

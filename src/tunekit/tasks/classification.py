@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -33,6 +33,7 @@ from .base import (
     user_input,
     wrong_target,
 )
+from .labels import LABEL_MENDS, label_findings, mended_label, relabelled
 
 __all__ = ["Classification", "ClassificationRow", "Label"]
 
@@ -86,6 +87,8 @@ class Classification(Task):
     required: ClassVar[tuple[str, ...]] = ("text", "label")
     text_fields: ClassVar[frozenset[str]] = frozenset({"text", "label"})
 
+    mends: ClassVar[frozenset[str]] = LABEL_MENDS
+
     labels: tuple[str, ...] | None = None
     descriptions: tuple[tuple[str, str], ...] = ()
 
@@ -137,21 +140,19 @@ class Classification(Task):
             return self
         return self.model_copy(update={"labels": tuple(sorted(seen))})
 
+    def relabel(self, gone: frozenset[str], come: frozenset[str]) -> Self:
+        return self.model_copy(update={"labels": relabelled(self.labels, gone, come)})
+
     def label_values(self, row: ClassificationRow) -> tuple[str, ...]:
         return (row.label,)
 
     def findings(self, row: ClassificationRow) -> Iterator[Finding]:
-        if not row.text.strip():
+        if not row.text or row.text.isspace():
             yield Finding("empty-text", "error", "the text is empty.", field="text")
-        if not row.label.strip():
-            yield Finding(
-                "empty-label",
-                "error",
-                "the label is empty.",
-                field="label",
-                suggestion="Give the row a label, or leave it out with data.filter(…).",
-            )
-        elif self.labels is not None and row.label not in self.labels:
+        wrong = label_findings(row.label, "label")
+        yield from wrong
+        empty = any(finding.severity == "error" for finding in wrong)
+        if self.labels is not None and row.label not in self.labels and not empty:
             yield Finding(
                 "label-outside-set",
                 "error",
@@ -180,6 +181,22 @@ class Classification(Task):
                     field="label",
                     suggestion="Add rows of it, or leave it out with data.filter(…).",
                 )
+
+    # --- mending --------------------------------------------------------------------------------
+
+    def texts(self, row: ClassificationRow) -> Iterator[tuple[str, str]]:
+        yield "text", row.text
+
+    def retext(
+        self, row: ClassificationRow, change: Callable[[str], str]
+    ) -> ClassificationRow | None:
+        return row.model_copy(update={"text": change(row.text)})
+
+    def mend(self, row: ClassificationRow, codes: frozenset[str]) -> ClassificationRow:
+        label = mended_label(row.label, codes, self.labels)
+        return row if label == row.label else row.model_copy(update={"label": label})
+
+    # --- the narrow waist -----------------------------------------------------------------------
 
     def ask(self, value: Any, **fields: Any) -> Passage:
         return ask_passage(self.kind, value, fields, extra=())

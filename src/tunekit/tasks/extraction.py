@@ -6,7 +6,7 @@ backends answer with quotes, see :mod:`tunekit.tasks.quotes`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -41,8 +41,12 @@ from .base import (
     user_input,
     wrong_target,
 )
+from .labels import relabelled
 from .offsets import spans_of
 from .quotes import Unplaced, place, quote
+from .span_findings import spans_findings
+from .span_mending import SPAN_MENDS, mended_spans, rewritten
+from .span_survey import SpanSurvey
 
 __all__ = ["Extracted", "Extraction", "ExtractionRow"]
 
@@ -72,6 +76,14 @@ class ExtractionRow(Row):
     def content(self) -> tuple[Any, ...]:
         return (self.text, tuple(map(tuple, self.spans)), self.context)
 
+    @property
+    def asks(self) -> tuple[str, str | None]:
+        return (self.text, self.context)
+
+    @property
+    def judged(self) -> tuple[Any, Any]:
+        return self.asks, tuple(sorted(map(tuple, self.spans)))
+
 
 class Extraction(Task):
     """A text gets labelled spans.
@@ -99,6 +111,9 @@ class Extraction(Task):
         "offsets": ("codepoints", "utf16"),
         "ends": ("exclusive", "inclusive"),
     }
+
+    mends: ClassVar[frozenset[str]] = SPAN_MENDS
+    mends_of_set: ClassVar[frozenset[str]] = frozenset({"utf16-offsets"})
 
     labels: tuple[str, ...] | None = None
 
@@ -172,6 +187,9 @@ class Extraction(Task):
             return self
         return self.model_copy(update={"labels": tuple(sorted(seen))})
 
+    def relabel(self, gone: frozenset[str], come: frozenset[str]) -> Self:
+        return self.model_copy(update={"labels": relabelled(self.labels, gone, come)})
+
     def label_values(self, row: ExtractionRow) -> tuple[str, ...]:
         return tuple(span.label for span in row.spans)
 
@@ -183,23 +201,15 @@ class Extraction(Task):
         return tuple(found)
 
     def findings(self, row: ExtractionRow) -> Iterator[Finding]:
-        if not row.text.strip():
+        if not row.text or row.text.isspace():
             yield Finding("empty-text", "error", "the text is empty.", field="text")
-        for span in row.spans:
-            start, end, label = span
-            if not 0 <= start < end <= len(row.text):
-                yield Finding(
-                    "span-out-of-range",
-                    "error",
-                    f"span {start}–{end} ({label!r}) is empty or outside the text "
-                    f"of {len(row.text)} characters.",
-                    field="spans",
-                    suggestion="Offsets count characters from 0, end exclusive; read with "
-                    "ends='inclusive' or offsets='utf16' where the file counts otherwise.",
-                )
-            else:
-                yield from _oddities(row.text, span)
-            if self.labels is not None and label not in self.labels:
+        if not row.spans:
+            return
+        yield from spans_findings(row.text, row.spans)
+        if self.labels is None:
+            return
+        for _, _, label in row.spans:
+            if label not in self.labels and not label.isspace() and label:
                 yield Finding(
                     "label-outside-set",
                     "error",
@@ -217,6 +227,30 @@ class Extraction(Task):
                 field="spans",
                 suggestion="Check the columns that hold the spans.",
             )
+
+    def survey(self) -> SpanSurvey:
+        return SpanSurvey()
+
+    # --- mending --------------------------------------------------------------------------------
+
+    def texts(self, row: ExtractionRow) -> Iterator[tuple[str, str]]:
+        yield "text", row.text
+        if row.context is not None:
+            yield "context", row.context
+
+    def retext(self, row: ExtractionRow, change: Callable[[str], str]) -> ExtractionRow | None:
+        after = rewritten(row.text, row.spans, change)
+        if after is None:
+            return None
+        text, spans = after
+        context = None if row.context is None else change(row.context)
+        return row.model_copy(update={"text": text, "spans": spans, "context": context})
+
+    def mend(self, row: ExtractionRow, codes: frozenset[str]) -> ExtractionRow:
+        if not row.spans:
+            return row
+        spans = mended_spans(row.text, row.spans, codes, self.labels)
+        return row if spans == row.spans else row.model_copy(update={"spans": spans})
 
     # --- the narrow waist -----------------------------------------------------------------------
 
@@ -269,46 +303,6 @@ class Extraction(Task):
                 field="spans",
             )
         return ExtractionRow(text=asked.text, spans=spans, context=asked.context)
-
-
-def _oddities(text: str, span: Span) -> Iterator[Finding]:
-    """What is rarely meant about a span inside the text."""
-    start, end, label = span
-    words = text[start:end]
-    if _cuts(text, start) or _cuts(text, end):
-        whole = not _cuts(text, start) and end < len(text) and not _cuts(text, end + 1)
-        yield Finding(
-            "span-cut-in-word",
-            "warning",
-            f"span {start}–{end} ({label!r}) cuts a word: {words!r:.80}.",
-            field="spans",
-            suggestion=f"With ends='inclusive' it would be {text[start : end + 1]!r:.80}."
-            if whole
-            else None,
-        )
-    if words != words.strip():
-        left = start + len(words) - len(words.lstrip())
-        right = start + len(words.rstrip())
-        yield Finding(
-            "span-outer-space",
-            "warning",
-            f"span {start}–{end} ({label!r}) begins or ends with white space: {words!r:.80}.",
-            field="spans",
-            suggestion=f"Without it: {left}–{right}." if left < right else None,
-        )
-    if "," in label:
-        yield Finding(
-            "several-types",
-            "warning",
-            f"{label!r} looks like several types: a span has one.",
-            field="spans",
-            suggestion="Give each type a span of its own.",
-        )
-
-
-def _cuts(text: str, at: int) -> bool:
-    """Whether a letter or digit stands on both sides of this place."""
-    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
 
 
 def _own_fields(fields: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

@@ -10,7 +10,7 @@ import orjson
 from ..shapes import Span
 from .base import Misread
 
-__all__ = ["spans_of", "whole_number"]
+__all__ = ["spans_of", "utf16_starts", "whole_number"]
 
 
 def spans_of(
@@ -34,7 +34,8 @@ def spans_of(
         raw = ()
     if not isinstance(raw, list | tuple):
         return Misread(line, "spans", f"spans is {type(raw).__name__}, not a list.")
-    units = _utf16_starts(text) if offsets == "utf16" and not text.isascii() else None
+    units = utf16_starts(text) if offsets == "utf16" and not text.isascii() else None
+    last = next(reversed(units)) if units else 0
     spans: list[Span] = []
     for item in raw:
         if isinstance(item, Mapping):
@@ -53,7 +54,7 @@ def spans_of(
         end += ends == "inclusive"
         if units is not None:
             for offset in (start, end):
-                if 0 <= offset <= max(units) and offset not in units:
+                if 0 <= offset <= last and offset not in units:
                     return Misread(
                         line, "spans", f"offset {offset} is inside of a character in UTF-16."
                     )
@@ -74,7 +75,7 @@ def whole_number(value: Any) -> int | None:
     return number if number is not None and abs(number) < 1 << 63 else None
 
 
-def _utf16_starts(text: str) -> dict[int, int]:
+def utf16_starts(text: str) -> dict[int, int]:
     """For each UTF-16 code unit offset at which a character begins, its code point offset."""
     starts: dict[int, int] = {}
     unit = 0

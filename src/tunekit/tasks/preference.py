@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, ClassVar, Literal
@@ -37,7 +36,10 @@ from .base import (
     user_input,
     wrong_target,
 )
+from .numbered import numbered, read_numbered
 from .offsets import whole_number
+from .option_mending import without_copies
+from .option_survey import OptionSurvey
 
 __all__ = ["Choice", "Preference", "PreferenceRow"]
 
@@ -69,6 +71,17 @@ class PreferenceRow(Row):
         return (self.question, self.options, self.best, self.ranks, self.context)
 
     @property
+    def asks(self) -> tuple[str, str | None]:
+        return (self.question, self.context)
+
+    @property
+    def judged(self) -> tuple[Any, Any]:
+        # However the options are put in order, and however far apart their ranks are written.
+        ranks = _ranks([-rank for rank in self.order])
+        options = tuple(sorted(self.options))
+        return (*self.asks, options), tuple(sorted(zip(self.options, ranks, strict=False)))
+
+    @property
     def order(self) -> tuple[int, ...]:
         """One rank per option: ``ranks``, or 0 for the best and 1 for the others."""
         if self.ranks is not None:
@@ -98,6 +111,7 @@ class Preference(Task):
     required: ClassVar[tuple[str, ...]] = ("question", "options")
     text_fields: ClassVar[frozenset[str]] = frozenset({"question", "context"})
     reader_options: ClassVar[Mapping[str, Any]] = {"best_from": (0, 1)}
+    mends: ClassVar[frozenset[str]] = frozenset({"equal-options"})
 
     goal: Literal["choose", "answer"] = "choose"
 
@@ -150,7 +164,16 @@ class Preference(Task):
         if any(not option.strip() for option in row.options):
             yield Finding("empty-text", "error", "an option is empty.", field="options")
         if len(set(row.options)) < len(row.options):
-            yield Finding("equal-options", "error", "two options are equal.", field="options")
+            once = without_copies(row.options, row.best, row.ranks)
+            yield Finding(
+                "equal-options",
+                "error",
+                "two options are equal.",
+                field="options",
+                suggestion=f"One of them is enough: data.fix() leaves {len(once.options)} options."
+                if once
+                else None,
+            )
         if (row.best is None) == (row.ranks is None):
             yield Finding("no-best", "error", "give best or ranks, one of them.", field="best")
         elif row.best is not None and not 0 <= row.best < len(row.options):
@@ -170,6 +193,33 @@ class Preference(Task):
             )
         elif row.ranks is not None and len(set(row.ranks)) == 1:
             yield Finding("all-tied", "error", "all options are tied.", field="ranks")
+
+    def survey(self) -> OptionSurvey:
+        return OptionSurvey(placed=self.goal == "choose")
+
+    # --- mending --------------------------------------------------------------------------------
+
+    def texts(self, row: PreferenceRow) -> Iterator[tuple[str, str]]:
+        yield "question", row.question
+        for option in row.options:
+            yield "options", option
+        if row.context is not None:
+            yield "context", row.context
+
+    def retext(self, row: PreferenceRow, change: Callable[[str], str]) -> PreferenceRow | None:
+        return row.model_copy(
+            update={
+                "question": change(row.question),
+                "options": tuple(map(change, row.options)),
+                "context": None if row.context is None else change(row.context),
+            }
+        )
+
+    def mend(self, row: PreferenceRow, codes: frozenset[str]) -> PreferenceRow:
+        if "equal-options" not in codes or len(set(row.options)) == len(row.options):
+            return row
+        once = without_copies(row.options, row.best, row.ranks)
+        return row if once is None else row.model_copy(update=once._asdict())
 
     # --- the narrow waist -----------------------------------------------------------------------
 
@@ -202,7 +252,7 @@ class Preference(Task):
             return chat(asked.question, asked.context, prompt)
         shown = [asked.options[index] for index in _shuffled(asked)]
         numbers = tuple(str(number) for number in range(1, len(shown) + 1))
-        text = _numbered(asked.question, shown)
+        text = numbered(asked.question, shown)
         return chat(text, asked.context, prompt, choices=numbers)
 
     def targets(self, row: PreferenceRow, asked: Asked, shape: Shape) -> tuple[Target, ...]:
@@ -268,7 +318,7 @@ class Preference(Task):
                 best=0,
                 context=passage.context,
             )
-        read = _read_numbered(passage.text)
+        read = read_numbered(passage.text)
         if isinstance(target, Said) and read is not None:
             question, options = read
             numbers = [str(number) for number in range(1, len(options) + 1)]
@@ -293,39 +343,6 @@ def _shuffled(asked: Question) -> tuple[int, ...]:
         return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
     return tuple(sorted(range(len(asked.options)), key=lambda index: (key(index), index)))
-
-
-def _numbered(question: str, options: Iterable[str]) -> str:
-    """The question, an empty line, one line per option. :func:`_read_numbered` inverts it, so an
-    option that isn't one plain line is written as a JSON text."""
-    lines = [f"{number}. {_one_line(option)}" for number, option in enumerate(options, start=1)]
-    return "\n".join([question, "", *lines])
-
-
-def _one_line(option: str) -> str:
-    plain = "\n" not in option and "\r" not in option and not option.startswith('"')
-    return option if plain else orjson.dumps(option).decode()
-
-
-def _read_numbered(text: str) -> tuple[str, tuple[str, ...]] | None:
-    lines = text.split("\n")
-    last = re.match(r"([1-9]\d{0,5})\. ", lines[-1])
-    count = int(last[1]) if last else 0
-    if count < 2 or len(lines) < count + 2 or lines[-count - 1] != "":
-        return None
-    options: list[str] = []
-    for number, line in enumerate(lines[-count:], start=1):
-        prefix = f"{number}. "
-        if not line.startswith(prefix):
-            return None
-        option = line.removeprefix(prefix)
-        if option.startswith('"'):
-            try:
-                option = orjson.loads(option)
-            except orjson.JSONDecodeError:
-                return None
-        options.append(option)
-    return "\n".join(lines[: -count - 1]), tuple(options)
 
 
 def _ranks(scores: Sequence[float]) -> tuple[int, ...]:

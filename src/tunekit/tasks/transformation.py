@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..findings import Finding
 from ..shapes import Asked, Example, Failure, Input, Passage, Said, Shape, Target
-from .base import Prompt, Row, Task, ask_passage, chat, unliftable, user_input, wrong_target
+from .base import (
+    Prompt,
+    Row,
+    Survey,
+    Task,
+    ask_passage,
+    chat,
+    unliftable,
+    user_input,
+    wrong_target,
+)
 
 __all__ = ["Transformation", "TransformationRow"]
 
@@ -21,6 +31,32 @@ class TransformationRow(Row):
     @property
     def content(self) -> tuple[str, str]:
         return (self.input, self.output)
+
+
+class IdentitySurvey(Survey):
+    """Counts the rows whose output is their input: right where some texts need no change."""
+
+    def __init__(self) -> None:
+        self._rows = self._same = 0
+
+    def see(self, rows: Sequence[TransformationRow]) -> None:
+        self._rows += len(rows)
+        self._same += sum(row.input == row.output for row in rows)
+
+    def findings(self) -> Iterator[Finding]:
+        if self._same:
+            yield Finding(
+                "identity-rows",
+                "info",
+                f"{self._same:,} of {self._rows:,} rows ({self._same / self._rows:.1%}) have an "
+                "output that is their input.",
+                field="output",
+                suggestion="Right where some texts need no change; else leave them out with "
+                "data.filter(lambda row: row.input != row.output).",
+            )
+
+    def figures(self) -> Mapping[str, int | float]:
+        return {"identity_rows": self._same}
 
 
 class Transformation(Task):
@@ -52,8 +88,24 @@ class Transformation(Task):
 
     def findings(self, row: TransformationRow) -> Iterator[Finding]:
         for name, text in (("input", row.input), ("output", row.output)):
-            if not text.strip():
+            if not text or text.isspace():
                 yield Finding("empty-text", "error", f"the {name} is empty.", field=name)
+
+    def survey(self) -> IdentitySurvey:
+        return IdentitySurvey()
+
+    # --- mending --------------------------------------------------------------------------------
+
+    def texts(self, row: TransformationRow) -> Iterator[tuple[str, str]]:
+        yield "input", row.input
+        yield "output", row.output
+
+    def retext(
+        self, row: TransformationRow, change: Callable[[str], str]
+    ) -> TransformationRow | None:
+        return row.model_copy(update={"input": change(row.input), "output": change(row.output)})
+
+    # --- the narrow waist -----------------------------------------------------------------------
 
     def ask(self, value: Any, **fields: Any) -> Passage:
         return ask_passage(self.kind, value, fields, extra=(), text_name="input")

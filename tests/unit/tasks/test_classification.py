@@ -88,6 +88,48 @@ def test_what_is_wrong_with_a_row() -> None:
     assert codes(task, text=" \n", label="a") == ["empty-text"]
     assert codes(task, text="x", label="c") == ["label-outside-set"]
     assert codes(task, text="x", label="") == ["empty-label"]
+    assert codes(task, text="x", label=" \t") == ["empty-label"]
+    assert codes(Classification(), text="x", label=" a") == ["label-outer-space"]
+    assert codes(task, text="x", label="a ") == ["label-outer-space", "label-outside-set"]
+
+
+def test_a_label_is_written_without_white_space_around() -> None:
+    def mended(label: str, labels: list[str] | None = None) -> str:
+        row = ClassificationRow(text="x", label=label)
+        task = Classification(labels)
+        after = task.mend(row, task.mends)
+        assert (after is row) == (after.label == label)
+        return after.label
+
+    assert mended(" a b\n") == "a b"
+    assert mended("e\u0301") == "é"
+    assert mended("") == "" and mended(" ") == " "
+    # What a caller declared is meant, and nothing else is.
+    assert mended(" a", [" a", "b"]) == " a"
+    assert mended(" a", [" a", "a"]) == " a"
+    assert mended(" a", ["a", "b"]) == "a"
+    assert mended(" c", ["a", "b"]) == " c"
+    row = ClassificationRow(text="x", label=" a")
+    assert Classification().mend(row, frozenset({"non-nfc"})) is row
+
+
+def test_a_label_set_after_mending() -> None:
+    def after(labels: list[str], gone: set[str], come: set[str]) -> tuple[str, ...] | None:
+        return Classification(labels).relabel(frozenset(gone), frozenset(come)).labels
+
+    assert after(["b", " a"], {" a"}, {"a"}) == ("a", "b")
+    assert after(["b", " a", "a"], {" a"}, {"a"}) == ("a", "b")
+    assert after(["b", " a"], set(), {"a"}) == (" a", "a", "b")
+    assert after(["b", "a"], set(), {"a"}) == ("b", "a")
+    assert Classification().relabel(frozenset({"a"}), frozenset({"b"})).labels is None
+
+
+def test_texts_are_read_and_rewritten() -> None:
+    row = ClassificationRow(id="7", text="a", label="b", meta=(("m", 1),))
+    assert list(Classification().texts(row)) == [("text", "a")]
+    assert Classification().retext(row, str.upper) == ClassificationRow(
+        id="7", text="A", label="b", meta=(("m", 1),)
+    )
 
 
 def test_what_is_wrong_with_a_set() -> None:

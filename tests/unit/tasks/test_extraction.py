@@ -248,17 +248,87 @@ def test_what_is_wrong_with_a_row() -> None:
     assert codes(" ") == ["empty-text"]
     assert codes("in Rome", (3, 8, "city")) == ["span-out-of-range"]
     assert codes("in Rome", (3, 3, "city")) == ["span-out-of-range"]
-    assert codes("in Rome", (3, 6, "city")) == ["span-cut-in-word"]
+    assert codes("in Rome", (-1, 7, "city")) == ["span-out-of-range"]
+    assert codes("in Rome", (3, 6, "city")) == ["span-off-by-one"]
+    assert codes("in Rome", (4, 7, "city")) == ["span-off-by-one"]
+    assert codes("in Rome", (3, 5, "city")) == ["span-cut-in-word"]
     assert codes("in Rome", (2, 7, "city")) == ["span-outer-space"]
+    assert codes("in Rome", (2, 6, "city")) == ["span-off-by-one", "span-outer-space"]
     assert codes("in Rome", (3, 7, "city, town")) == ["several-types"]
+    assert codes("in Rome", (3, 7, " city")) == ["label-outer-space"]
+    assert codes("in Rome", (3, 7, "")) == ["empty-label"]
     assert codes("in Rome", (3, 7, "dog"), labels=["city"]) == ["label-outside-set"]
 
 
-def test_a_safe_way_out_is_suggested() -> None:
-    row = ExtractionRow(text="in Rome", spans=(Span(3, 6, "city"), Span(2, 7, "city")))
-    cut, space = Extraction().findings(row)
-    assert cut.suggestion == "With ends='inclusive' it would be 'Rome'."
-    assert space.suggestion == "Without it: 3–7."
+def test_what_is_wrong_with_spans_together() -> None:
+    assert codes("in Rome", (0, 2, "x"), (3, 7, "city")) == []
+    assert codes("in Rome", (3, 7, "city"), (3, 7, "city")) == ["repeated-span"]
+    assert codes("in Rome", (3, 7, "city"), (3, 7, "town")) == ["overlapping-spans"]
+    assert codes("in Rome", (3, 7, "city"), (0, 7, "x"), (3, 7, "city")) == [
+        "repeated-span",
+        "overlapping-spans",
+    ]
+    row = ExtractionRow(text="a b c", spans=tuple(Span(0, end, "x") for end in (1, 3, 5)))
+    (found,) = Extraction().findings(row)
+    assert (found.severity, found.field) == ("info", "spans")
+    assert found.message.startswith("3 pairs of spans overlap, such as 0–1 ('x') and 0–3 ('x')")
+
+
+DONE = "As 3–7 it would be 'Rome': data.fix() does that."
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "suggestion"),
+    [
+        ("in Rome", (3, 6), f"{DONE} Where all ends are short by one, read with ends='inclusive'."),
+        ("in Rome", (4, 7), DONE),
+        ("in Rome", (2, 7), DONE),
+        ("in Rome", (3, 8), DONE),
+        ("in New York", (4, 9), "The words it touches are 3–11, 'New York'."),
+        ("in Rome", (2, 3), None),
+        ("on 7pm-8pm", (3, 4), "The words it touches are 3–10, '7pm-8pm'."),
+        ("room A3-B", (5, 6), "Read with ends='inclusive' it would be 'A3'."),
+        ("👍 Rome.", (3, 7), "Read with offsets='utf16' it would be 'Rome'."),
+        ("👍 Rome", (3, 12), "Offsets count characters from 0, end exclusive; read with"),
+        ("👍 Rome", (3, 7), "Read with offsets='utf16' it would be 'Rome'."),
+    ],
+)
+def test_a_way_out_is_suggested(text: str, span: tuple[int, int], suggestion: str | None) -> None:
+    row = ExtractionRow(text=text, spans=(Span(*span, "x"),))
+    (found,) = Extraction().findings(row)
+    if suggestion is None:
+        assert found.suggestion is None
+    else:
+        assert found.suggestion is not None and found.suggestion.startswith(suggestion)
+
+
+def test_what_a_row_asks() -> None:
+    row = ExtractionRow(text="a b", spans=(Span(2, 3, "y"), Span(0, 1, "x")), context="c")
+    assert row.asks == ("a b", "c")
+    assert row.judged == row.model_copy(update={"spans": row.spans[::-1]}).judged
+    assert row.judged != row.model_copy(update={"spans": row.spans[:1]}).judged
+
+
+def test_texts_are_read_and_rewritten() -> None:
+    row = ExtractionRow(text="a b", spans=(Span(2, 3, "y"),), context="c")
+    assert list(Extraction().texts(row)) == [("text", "a b"), ("context", "c")]
+
+    def longer(text: str) -> str:
+        return text.replace("a", "aaa").replace("c", "d")
+
+    after = ExtractionRow(text="aaa b", spans=(Span(4, 5, "y"),), context="d")
+    assert Extraction().retext(row, longer) == after
+    assert Extraction().retext(row.model_copy(update={"spans": (Span(2, 9, "y"),)}), longer) is None
+
+
+def test_labels_of_spans_are_mended() -> None:
+    row = ExtractionRow(text="in Rome", spans=(Span(3, 7, " city"), Span(0, 2, "x")))
+    after = Extraction().mend(row, frozenset({"label-outer-space"}))
+    assert after.spans == (Span(3, 7, "city"), Span(0, 2, "x"))
+    assert Extraction([" city", "x"]).mend(row, Extraction.mends) is row
+    assert Extraction().relabel(frozenset({" city"}), frozenset({"city"})).labels is None
+    task = Extraction(["x", " city"])
+    assert task.relabel(frozenset({" city"}), frozenset({"city"})).labels == ("city", "x")
 
 
 def test_needs() -> None:

@@ -10,21 +10,21 @@ from tunekit import Choice, Preference, PreferenceRow
 from tunekit.errors import InputError
 from tunekit.shapes import Better, Example, Failure, Order, Question, Said, Shape, Turn, Turns
 from tunekit.tasks.base import Misread, Record, Row
-from tunekit.tasks.preference import _numbered, _read_numbered
+from tunekit.tasks.numbered import numbered, read_numbered
 
 LINES = st.text(alphabet='1. 2"\\\n\r\u2028a{}', max_size=12)
 
 
 @given(LINES, st.lists(LINES, min_size=2, max_size=12))
 def test_numbered_options_are_read_as_they_were_written(question: str, options: list[str]) -> None:
-    assert _read_numbered(_numbered(question, options)) == (question, tuple(options))
+    assert read_numbered(numbered(question, options)) == (question, tuple(options))
 
 
 @pytest.mark.parametrize(
     "text", ["", "no options", "q\n\n1. only one", "q\n1. a\n2. b", "q\n\n2. a\n3. b", "9" * 5000]
 )
 def test_a_text_without_numbered_options_has_none(text: str) -> None:
-    assert _read_numbered(text) is None
+    assert read_numbered(text) is None
 
 
 def test_numbers_beyond_all_measure_are_no_answer() -> None:
@@ -174,6 +174,53 @@ def test_what_is_wrong_with_a_row() -> None:
     assert codes(options=("a", "b"), best=2) == ["best-out-of-range"]
     assert codes(options=("a", "b"), ranks=(0,)) == ["ranks-and-options"]
     assert codes(options=("a", "b"), ranks=(0, 0)) == ["all-tied"]
+
+
+def test_a_copy_of_an_option_is_left_out() -> None:
+    def once(**row: Any) -> tuple[Any, ...] | None:
+        before = PreferenceRow(question="q", **row)
+        after = Preference().mend(before, Preference.mends)
+        suggests = any(
+            one.suggestion for one in Preference().findings(before) if one.code == "equal-options"
+        )
+        assert suggests == (after is not before)
+        return None if after is before else (after.options, after.best, after.ranks)
+
+    assert once(options=("a", "b", "a"), best=2) == (("a", "b"), 0, None)
+    assert once(options=("a", "a", "b"), best=2) == (("a", "b"), 1, None)
+    assert once(options=("a", "b", "b"), ranks=(0, 1, 1)) == (("a", "b"), None, (0, 1))
+    assert once(options=("a", "b", "a"), ranks=(0, 1, 2)) is None  # how good is "a"?
+    assert once(options=("a", "a"), best=0) is None
+    assert once(options=("a", "b", "a"), best=3) is None
+    assert once(options=("a", "b", "a")) is None
+    assert once(options=("a", "b", "a"), best=0, ranks=(0, 1, 0)) is None
+    assert once(options=("a", "b", "a"), ranks=(0, 1)) is None
+    assert once(options=("a", "b"), best=0) is None
+    row = PreferenceRow(question="q", options=("a", "b", "a"), best=0)
+    assert Preference().mend(row, frozenset()) is row
+
+
+def test_what_was_judged_and_how() -> None:
+    def judged(options: str, **order: Any) -> tuple[Any, Any]:
+        return PreferenceRow(question="q", options=tuple(options), context="c", **order).judged
+
+    what, how = judged("ab", best=0)
+    assert judged("ba", best=1) == (what, how) == judged("ab", ranks=(0, 5))
+    assert judged("ab", best=1)[0] == what and judged("ab", best=1)[1] != how
+    assert judged("ac", best=0)[0] != what
+    assert judged("ab", ranks=(0,))  # a faulty row has none that makes sense, and one all the same
+    row = PreferenceRow(question="q", options=("a", "b"), best=0, context="c")
+    assert row.asks == ("q", "c") != row.model_copy(update={"context": None}).asks
+
+
+def test_texts_are_read_and_rewritten() -> None:
+    row = PreferenceRow(question="q", options=("a", "b"), best=0)
+    assert list(Preference().texts(row)) == [("question", "q"), ("options", "a"), ("options", "b")]
+    asked = row.model_copy(update={"context": "c"})
+    assert list(Preference().texts(asked))[-1] == ("context", "c")
+    assert Preference().retext(asked, str.upper) == PreferenceRow(
+        question="Q", options=("A", "B"), best=0, context="C"
+    )
 
 
 def test_needs() -> None:

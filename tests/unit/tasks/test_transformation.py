@@ -21,6 +21,14 @@ def test_what_is_wrong_with_a_row() -> None:
     assert codes("a", "") == [("empty-text", "output")]
 
 
+def test_texts_are_read_and_rewritten() -> None:
+    row = TransformationRow(input="a", output="b")
+    assert list(Transformation().texts(row)) == [("input", "a"), ("output", "b")]
+    after = TransformationRow(input="A", output="B")
+    assert Transformation().retext(row, str.upper) == after
+    assert row.asks == ("a",)
+
+
 def test_the_instruction_is_the_prompt() -> None:
     assert Transformation("Correct it.").prompt().system == "Correct it."
     assert Transformation().prompt().system
