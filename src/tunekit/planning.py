@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,7 +18,21 @@ from .findings import Finding
 from .shapes import Shape
 from .tasks.base import Prompt, Task
 
-__all__ = ["BackendSpec", "Estimate", "Plan", "Route", "Setup", "Tokens", "Work"]
+__all__ = [
+    "BackendSpec",
+    "Candidate",
+    "Estimate",
+    "Plan",
+    "Route",
+    "Setup",
+    "Tokens",
+    "Work",
+]
+
+#: The columns of a printed plan, and that in which its facts begin.
+WIDTH, MARGIN = 100, 13
+#: Findings of one severity that a printed plan shows.
+SHOWN = 3
 
 
 class Route(NamedTuple):
@@ -69,12 +85,29 @@ class Setup(Work):
     today: date
 
 
+class Candidate(NamedTuple):
+    """A method that ``auto`` could take, with what it would need: see :class:`Estimate`."""
+
+    method: str
+    memory: int | None = None
+    seconds: float | None = None
+    note: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """What a backend says about a setup without touching the network.
 
-    ``cost`` is text with the price's date, or ``None`` where no price is known (never 0);
-    ``memory`` and ``seconds`` are estimates; ``note`` says by which rule ``auto`` chose.
+    ``tokens`` are those that are read of all rows, ``truncated`` counts the rows that aren't read
+    to their end; both include the validation rows. ``cost`` is text with the price's date, or
+    ``None`` where no price is known (never 0). ``memory`` is in bytes, at the peak, of all
+    processes of a run on this machine; ``seconds`` is from submit to the result. Both belong to the
+    method that will run, and are ``None`` where nothing is known. ``note`` says what the figures
+    stand on.
+
+    ``candidates`` are the methods that the task allows on this base model, in the order in which
+    ``auto`` prefers them, and ``rule`` says how it chooses among them. They are the same whichever
+    method was asked for.
     """
 
     tokens: Tokens | None = None
@@ -82,6 +115,8 @@ class Estimate:
     cost: str | None = None
     memory: int | None = None
     seconds: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+    rule: str = ""
     note: str = ""
     findings: tuple[Finding, ...] = ()
 
@@ -90,7 +125,8 @@ class Estimate:
 class Plan:
     """A setup, the backend it is for, and what that backend estimates.
 
-    ``tunekit.submit(plan)`` sends exactly this, or refuses if the data changed meanwhile.
+    ``tunekit.submit(plan)`` sends exactly this, or refuses if the data changed meanwhile. Print it
+    to read it.
     """
 
     setup: Setup
@@ -136,3 +172,89 @@ class Plan:
                     name,
                     render(data, setup.task, setup.route.shape, setup.route.format, setup.prompt),
                 )
+
+    def __str__(self) -> str:
+        indent = " " * MARGIN
+        return "\n".join(
+            textwrap.fill(
+                fact,
+                WIDTH,
+                initial_indent=f"{name:<{MARGIN}}",
+                subsequent_indent=indent + "  " * fact.startswith("- "),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for name, fact in _facts(self)
+        )
+
+
+def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What a plan says, as (name, fact) pairs; a fact that goes on has no name."""
+    setup, estimate = plan.setup, plan.estimate
+    labels = getattr(setup.task, "labels", None)
+    with_labels = f", {len(labels):,} labels" if labels else ""
+    yield "rows", f"{plan.rows:,} of {setup.data.name} ({setup.task.kind}{with_labels})"
+    if setup.validation is not None:
+        yield "validation", f"{len(setup.validation):,} rows of {setup.validation.name}"
+    route = setup.route
+    yield "route", f"method {route.method!r} on {setup.model!r}, backend {plan.backend.name!r}"
+    yield "", f"rows are sent as {route.shape} in format {route.format!r}"
+    set_ = {name: value for name, value in setup.hyperparameters.items() if value is not None}
+    if set_:
+        yield "settings", ", ".join(f"{name}={value!r}" for name, value in set_.items())
+    if estimate.tokens is not None:
+        how = "counted" if estimate.tokens.exact else "estimated"
+        yield "tokens", f"{estimate.tokens.total:,} ({how})"
+    if estimate.truncated is not None:
+        yield "cut", _cut(estimate.truncated)
+    if estimate.memory is not None:
+        yield "memory", _memory(estimate.memory)
+    if estimate.seconds is not None:
+        yield "time", _time(estimate.seconds)
+    yield "cost", estimate.cost or "no price is known"
+    if estimate.note:
+        yield "basis", estimate.note
+    for number, one in enumerate(estimate.candidates):
+        needs = [_memory(one.memory)] if one.memory is not None else []
+        needs += [_time(one.seconds)] if one.seconds is not None else []
+        needs += [one.note] if one.note else []
+        yield (
+            "" if number else "candidates",
+            ": ".join([one.method, *[", ".join(needs)] * bool(needs)]),
+        )
+    if estimate.rule:
+        yield "" if estimate.candidates else "rule", estimate.rule
+    yield from _found(plan.findings)
+
+
+def _found(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
+    if not findings:
+        yield "findings", "none"
+    heading = "findings"
+    for severity in ("error", "warning", "info"):
+        found = [finding for finding in findings if finding.severity == severity]
+        if not found:
+            continue
+        codes = Counter(finding.code for finding in found)
+        counted = ", ".join(f"{code} {count:,}" for code, count in codes.most_common())
+        plural = "s" * (len(found) > 1 and severity != "info")
+        yield heading, f"{len(found):,} {severity}{plural}: {counted}"
+        heading = ""
+        for finding in found[:SHOWN]:
+            yield "", f"- {finding}"
+
+
+def _cut(rows: int) -> str:
+    if not rows:
+        return "none: every text is read to its end"
+    return f"{rows:,} text{'s are' if rows > 1 else ' is'} too long and not read to the end"
+
+
+def _memory(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

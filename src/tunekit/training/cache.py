@@ -20,10 +20,12 @@ import orjson
 import torch
 from numpy.typing import NDArray
 
+from .cached import text_key
+
 if TYPE_CHECKING:
     from .encoder import Encoder, Progress
 
-__all__ = ["embed"]
+__all__ = ["cache_file", "embed"]
 
 #: Bytes of vectors in one file, about; the oldest make room for new ones.
 LIMIT = 1 << 30
@@ -55,7 +57,7 @@ def embed(
         limit: bytes of vectors that a cache file may hold.
     """
     distinct = list(dict.fromkeys(texts))
-    keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in distinct]
+    keys = list(map(text_key, distinct))
     vectors = np.empty((len(distinct), encoder.dimensions), dtype=np.float32)
     with _open(folder, encoder, log) as store:
         missing = store.fetch(keys, vectors) if store else list(range(len(keys)))
@@ -141,7 +143,7 @@ def _open(folder: Path | None, encoder: Encoder, log: Log) -> Iterator[_Store | 
     if folder is None:
         yield None
         return
-    path = folder / f"{_identity(encoder)}.sqlite3"
+    path = cache_file(folder, encoder)
     opened = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -183,8 +185,8 @@ def _discard(path: Path) -> None:
             path.with_name(path.name + end).unlink()
 
 
-def _identity(encoder: Encoder) -> str:
-    """A name that changes with anything that changes a vector."""
+def cache_file(folder: Path, encoder: Encoder) -> Path:
+    """The file of an encoder's vectors: its name changes with anything that changes a vector."""
     base = encoder.base
     facts = [
         sorted(base.files),
@@ -193,4 +195,4 @@ def _identity(encoder: Encoder) -> str:
         encoder.precision,
         encoder.device.type,
     ]
-    return hashlib.blake2b(orjson.dumps(facts), digest_size=12).hexdigest()
+    return folder / f"{hashlib.blake2b(orjson.dumps(facts), digest_size=12).hexdigest()}.sqlite3"

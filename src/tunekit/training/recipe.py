@@ -10,16 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import ModelError
 from ..shapes import Shape
 
-__all__ = ["Base", "HeadSettings", "Precision", "Recipe", "estimate_memory", "estimate_seconds"]
+__all__ = ["Base", "HeadSettings", "Precision", "Recipe"]
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
-
-#: Torch, transformers and a small encoder, resident.
-PROCESS_BYTES = 900 << 20
-#: An ordinary core without bf16, with MiniLM; a core that is good at bf16 is three times as fast.
-TOKENS_A_SECOND = 4_000.0
-#: Import, load and solve.
-START_SECONDS = 15.0
 
 
 class _Values(BaseModel):
@@ -94,17 +87,3 @@ class Recipe(_Values):
                 f"{path} is no recipe that this version reads: {error}. "
                 "Train again, or use the version that wrote it."
             ) from error
-
-
-def estimate_memory(rows: int, dimensions: int = 384, classes: int = 2) -> int:
-    """Bytes that the worker needs at its peak.
-
-    The embeddings are held twice (all of them, and the part that is fitted), and the solver keeps
-    the logits with their gradient.
-    """
-    return PROCESS_BYTES + rows * (2 * dimensions + 4 * classes) * 4
-
-
-def estimate_seconds(tokens: int) -> float:
-    """Seconds of one ordinary core, imports included."""
-    return START_SECONDS + tokens / TOKENS_A_SECOND

@@ -18,12 +18,15 @@ from ..formats.base import Header, Undecoded
 from ..formats.examples import Examples
 from ..shapes import Passage, Weights
 from .artifact import write_artifact
-from .cache import embed
+from .cache import cache_file, embed
 from .card import Artifact
+from .costs import head_fitting
+from .counting import CountingEncoder
 from .encoder import Encoder
 from .folder import RunFolder
 from .head import Fitted, fit
 from .recipe import Recipe
+from .timings import Timings, measured
 
 __all__ = ["train"]
 
@@ -44,18 +47,19 @@ def train(run: RunFolder) -> dict[str, Any]:
 
     Returns:
         What ``result.json`` says of it: the artifact's folder, the temperature, what was applied,
-        metrics and versions.
+        metrics, what was measured for later plans, and versions.
 
     Raises:
         TunekitError: something that a user can mend; the message says what.
     """
-    started = time.monotonic()
+    started, timings = time.monotonic(), Timings(run)
     recipe = Recipe.read(run.recipe)
     rows = read_rows(run.train)
     validation = read_rows(run.validation) if run.validation.exists() else None
     labels = _labels_with_rows(recipe, rows, run)
+    timings.done("start")
     run.note_event("state", "loading the base model", {"base": recipe.base.name})
-    encoder = Encoder(
+    encoder = CountingEncoder(
         recipe.base,
         Path(recipe.base_path),
         max_length=recipe.max_length,
@@ -63,8 +67,10 @@ def train(run: RunFolder) -> dict[str, Any]:
         threads=recipe.threads,
         precision=recipe.precision,
     )
+    timings.done("load")
     run.note_event("state", "embedding", {"rows": len(rows.texts), "precision": encoder.precision})
     vectors, held_out = _embedded(encoder, recipe, rows, validation, labels, run)
+    timings.done("embed")
     run.note_event("state", "fitting the head", {"labels": len(labels)})
     number = {label: place for place, label in enumerate(labels)}
     fitted = fit(
@@ -77,9 +83,11 @@ def train(run: RunFolder) -> dict[str, Any]:
         report=lambda message, data: run.note_event("metric", message, data),
     )
     _write(run, recipe, encoder, labels, fitted)
+    timings.done("fit")
     metrics = {
         "rows": len(rows.texts),
         "seconds": round(time.monotonic() - started, 2),
+        "timings": timings.rounded(),
         **fitted.metrics,
     }
     run.note_event("metric", "done", metrics)
@@ -92,8 +100,41 @@ def train(run: RunFolder) -> dict[str, Any]:
             "weight_decay": fitted.weight_decay,
         },
         "metrics": metrics,
+        "measured": _measured(recipe, encoder, rows, validation, labels),
         "versions": _versions(),
     }
+
+
+def _measured(
+    recipe: Recipe,
+    encoder: CountingEncoder,
+    rows: Rows,
+    validation: Rows | None,
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    judging = [] if validation is None else _known(validation, labels).texts
+    distinct = {*rows.texts, *judging}
+    fitting = head_fitting(
+        rows=len(rows.texts),
+        distinct=len(distinct),
+        characters=sum(map(len, distinct)),
+        classes=len(labels),
+        dimensions=encoder.dimensions,
+        validation=len(judging),
+        searched=recipe.settings.weight_decay is None,
+    )
+    return measured(
+        encoder.reading,
+        fitting,
+        encoder.depth,
+        method=recipe.method,
+        base=recipe.base.name,
+        max_length=recipe.max_length,
+        device=encoder.device.type,
+        precision=encoder.precision,
+        threads=torch.get_num_threads(),
+        cache=cache_file(Path(recipe.cache), encoder).name if recipe.cache else None,
+    )
 
 
 def read_rows(path: Path) -> Rows:
@@ -156,9 +197,8 @@ def _embedded(
     number = {label: place for place, label in enumerate(labels)}
     judging = Rows([], [])
     if validation is not None:
-        known = [pair for pair in zip(*validation, strict=True) if pair[1] in number]
-        judging = Rows([text for text, _ in known], [label for _, label in known])
-        if passed := len(validation.texts) - len(known):
+        judging = _known(validation, labels)
+        if passed := len(validation.texts) - len(judging.texts):
             run.note_event(
                 "log", f"{passed} validation rows have labels without a training row: left out."
             )
@@ -173,6 +213,13 @@ def _embedded(
     if not judging.texts:
         return vectors, None
     return vectors[:count], (vectors[count:], [number[label] for label in judging.labels])
+
+
+def _known(validation: Rows, labels: Sequence[str]) -> Rows:
+    """The validation rows of these labels."""
+    there = set(labels)
+    known = [pair for pair in zip(*validation, strict=True) if pair[1] in there]
+    return Rows([text for text, _ in known], [label for _, label in known])
 
 
 class _Progress:

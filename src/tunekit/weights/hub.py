@@ -19,7 +19,7 @@ from ..errors import MissingExtra, WeightsError
 from .catalogue import Entry
 from .sources import Unavailable, copy_pinned
 
-__all__ = ["fetch_pinned", "fetch_repo"]
+__all__ = ["cached_repo", "fetch_pinned", "fetch_repo"]
 
 CONNECT_SECONDS = 5.0
 #: A name and a password in a URL.
@@ -113,6 +113,32 @@ def fetch_repo(model: str) -> Path:
         reason = _reason(error)
         raise WeightsError(f"{model!r} couldn't be fetched: {reason}. {_WAYS_OUT}") from error
     return Path(folder)
+
+
+def cached_repo(model: str) -> Path | None:
+    """The folder of a repository's snapshot, if the Hub's own cache has it. Asks nobody.
+
+    Args:
+        model: as for :func:`fetch_repo`.
+    """
+    try:
+        import huggingface_hub as hub
+    except ModuleNotFoundError:
+        return None
+    repo, _, revision = model.partition("@")
+    try:
+        with _quiet():
+            folder = hub.snapshot_download(
+                repo,
+                revision=revision or None,
+                allow_patterns=list(WANTED),
+                local_files_only=True,
+            )
+    except _failures():
+        return None
+    # A snapshot may be there in part, such as its config.json alone.
+    whole = (Path(folder) / "tokenizer.json").is_file() and any(Path(folder).glob("*.safetensors"))
+    return Path(folder) if whole else None
 
 
 _WAYS_OUT = (

@@ -17,10 +17,11 @@ from ...training.folder import RunFolder
 from ...training.recipe import HeadSettings, Precision
 from ...weights import locate
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from .estimates import estimate
 from .kept import check_kept, keep
 from .models import Models, require_extra
 from .process import start, stop
-from .recipes import Machine, check_machine, estimate, head_settings, recipe
+from .recipes import Machine, check_machine, head_settings, recipe
 
 __all__ = ["LocalBackend"]
 
@@ -100,7 +101,8 @@ class LocalBackend:
         return head_settings(self.name, given).model_dump()
 
     def prepare(self, setup: Setup) -> Estimate:
-        return estimate(setup)
+        routes = self.routes(setup.model)
+        return estimate(setup, routes=routes, home=self._home, machine=self._machine)
 
     # --- training -------------------------------------------------------------------------------
 

@@ -10,32 +10,14 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import ValidationError
 
 from ...errors import ConfigError, HyperparameterError, UnsupportedTask, did_you_mean
-from ...findings import Finding
-from ...planning import Estimate, Setup, Tokens
-from ...shapes import Passage
 from ...tasks.base import Task
-from ...training.recipe import (
-    Base,
-    HeadSettings,
-    Precision,
-    Recipe,
-    estimate_memory,
-    estimate_seconds,
-)
-from ...weights import BaseWeights, known_length
+from ...training.recipe import Base, HeadSettings, Precision, Recipe
+from ...weights import BaseWeights
 
-__all__ = ["Machine", "check_machine", "estimate", "head_settings", "recipe"]
+__all__ = ["Machine", "check_machine", "head_settings", "recipe"]
 
 #: Torch's names of what it computes on. Whether one is there is seen when a model is loaded.
 DEVICES = ("auto", "cpu", "cuda", "hpu", "mps", "mtia", "xla", "xpu")
-
-#: A guess that is near for European languages.
-CHARACTERS_A_TOKEN = 4
-#: A text of which less than a hundredth would be read is no text to learn from: most likely it is a
-#: file that went astray.
-HARDLY_READ = 100
-#: The two tokens that stand around every text.
-FRAME = 2
 WHY_NOT = {
     "epochs": "a head is solved to its optimum, not in epochs",
     "learning_rate": "a head is solved to its optimum, not in steps",
@@ -147,58 +129,4 @@ def recipe(
         threads=machine.threads,
         precision=machine.precision,
         cache=str(machine.cache) if machine.cache else None,
-    )
-
-
-def estimate(setup: Setup) -> Estimate:
-    """What a head will take, from the lengths of the texts alone: no weights, no network.
-
-    Raises:
-        WeightsError: the base model's name can't be one.
-    """
-    length = setup.hyperparameters.get("max_length") or known_length(setup.model)
-    characters = rows = cut = 0
-    first_cut = None
-    findings: list[Finding] = []
-    for place, (line, row) in enumerate(setup.data.numbered()):
-        asked = setup.task.input(setup.task.asked(row), setup.route.shape, setup.prompt)
-        text = asked.text if isinstance(asked, Passage) else ""
-        rows += 1
-        characters += len(text) if length is None else min(len(text), length * CHARACTERS_A_TOKEN)
-        if length is not None and len(text) > HARDLY_READ * length * CHARACTERS_A_TOKEN:
-            findings.append(
-                Finding(
-                    "text-hardly-read",
-                    "error",
-                    f"the text has {len(text):,} characters, and {setup.model} reads the first "
-                    f"{length} tokens, less than a hundredth of it.",
-                    row=place,
-                    source=setup.data.place(line),
-                    field="text",
-                    suggestion="Shorten it, or leave it out with data.filter(…).",
-                )
-            )
-        # A word is a token or more, so these are cut for certain.
-        if length is not None and len(text) > length and len(text.split()) > length - FRAME:
-            cut += 1
-            first_cut = place if first_cut is None else first_cut
-    tokens = characters // CHARACTERS_A_TOKEN + FRAME * rows
-    if cut:
-        findings.append(
-            Finding(
-                "text-cut",
-                "warning",
-                f"{cut} of {rows} texts are longer than {length} tokens, the first of them here; "
-                "what is behind that isn't read.",
-                row=first_cut,
-                suggestion="Shorten them, or set max_length.",
-            )
-        )
-    return Estimate(
-        tokens=Tokens(tokens, exact=False),
-        truncated=None if length is None else cut,
-        memory=estimate_memory(rows, classes=len(getattr(setup.task, "labels", None) or ())),
-        seconds=estimate_seconds(tokens),
-        note="a head on frozen embeddings; its regularisation is chosen on held-out rows",
-        findings=tuple(findings),
     )

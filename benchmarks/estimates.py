@@ -1,0 +1,182 @@
+"""What `plan` says of memory and time, and what a run then takes.
+
+    python benchmarks/estimates.py [--shared ../shared] [--rounds first,later,again]
+
+Three data sets on the local backend, each planned and then tuned by a process of its own. `first`:
+nothing has ever run under this TUNEKIT_HOME, so the figures stand on constants and a glance at the
+machine. `later`: the two other sets have been tuned there. `again`: the same rows once more, with
+their embeddings in the cache. Memory is the highest sum over all processes of the run, client and
+worker; time is from submit to the model. Wall times on a busy machine say little: look at the load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+SETS = ("cls_banking77", "cls_germeval2018_de", "cls_sib200_multilingual")
+ROUNDS = ("first", "later", "again")
+LIMIT = 0.25
+SAMPLE_SECONDS = 0.02
+
+CLIENT = """
+import json, sys, time
+import psutil
+
+import tunekit
+from tunekit import Classification, Dataset
+
+data = Dataset.read(sys.argv[1], Classification())
+begin = time.process_time()
+plan = tunekit.plan(data, backend="local")
+planned = time.process_time() - begin
+begin = time.perf_counter()
+model = tunekit.submit(plan).wait()
+took = time.perf_counter() - begin
+while psutil.Process().children():  # so that the worker's CPU time is counted
+    time.sleep(0.02)
+said, phases = plan.estimate, model.provenance["metrics"]["timings"]
+print(json.dumps([said.memory, said.seconds, took, planned, said.note, phases]))
+"""
+
+
+class Run(NamedTuple):
+    """What was said of a run, and what it took: bytes, seconds, CPU-seconds in all and to plan."""
+
+    said_memory: int
+    said_seconds: float
+    memory: int
+    seconds: float
+    cpu: float
+    planning: float
+    note: str
+    phases: dict[str, float]
+
+
+def main() -> None:
+    """Run it and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    checkout = Path(__file__).resolve().parent.parent
+    parser.add_argument("--shared", type=Path, default=checkout.parent / "shared")
+    parser.add_argument("--rounds", default=",".join(ROUNDS))
+    parser.add_argument("--sets", default=",".join(SETS))
+    given = parser.parse_args()
+    rounds = given.rounds.split(",")
+    if not set(rounds) <= set(ROUNDS):
+        parser.error(f"rounds are {', '.join(ROUNDS)}")
+    with tempfile.TemporaryDirectory(prefix="tunekit-estimates-") as folder:
+        good = run(given.shared / "data", Path(folder), rounds, given.sets.split(","))
+    sys.exit(0 if good else 1)
+
+
+def run(data: Path, folder: Path, rounds: list[str], sets: list[str]) -> bool:
+    """The benchmark itself; returns whether every figure is within the limit."""
+    from tunekit.weights import locate
+
+    versions = ("torch", "transformers", "tokenizers", "numpy")
+    shown = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in versions)
+    print(
+        f"Python {platform.python_version()}, {shown}, {os.cpu_count()} CPUs, {platform.machine()}"
+    )
+    weights = folder / "weights"
+    locate("minilm", home=weights)
+    homes = {name: folder / f"first-{name}" for name in sets}
+    for home in homes.values():
+        shutil.copytree(weights, home)
+    print(f"\n{'':<38}{'memory, MB':>26}{'time, s':>24}")
+    heading = f"{'said':>10}{'took':>8}{'ratio':>8}{'said':>8}{'took':>8}{'ratio':>8}"
+    print(f"{'set':<30}{'round':<8}{heading}{'CPU-s':>8}{'load':>6}  ±{LIMIT:.0%}")
+    good, notes = True, []
+    for which in ROUNDS:
+        for name in sets:
+            if which not in rounds and which != "first":
+                continue
+            home = homes[name]
+            if which == "later":
+                home = folder / f"later-{name}"
+                shutil.copytree(weights, home)
+                for other in sets:
+                    if other != name:
+                        shutil.copytree(homes[other] / "runs", home / "runs", dirs_exist_ok=True)
+            found = measured(data / name / "train.jsonl", home)
+            good &= show(name, which, found)
+            phases = ", ".join(f"{phase} {took:.1f}" for phase, took in found.phases.items())
+            notes.append(
+                f"{name}, {which}: {found.note}; {found.planning:.1f} CPU-s to plan, took {phases}"
+            )
+    print("\n" + "\n".join(notes))
+    return good
+
+
+def measured(rows: Path, home: Path) -> Run:
+    """Plan and tune in a process of its own, and watch it."""
+    before = cpu_seconds()
+    client = psutil.Popen(
+        [sys.executable, "-c", CLIENT, str(rows)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TUNEKIT_HOME": str(home)},
+        text=True,
+    )
+    peak = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(SAMPLE_SECONDS):
+            total = 0
+            try:
+                for process in [client, *client.children(recursive=True)]:
+                    total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+            peak = max(peak, total)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        output, _ = client.communicate()
+    finally:
+        done.set()
+        thread.join()
+    if client.returncode:
+        sys.exit(f"the client failed ({client.returncode})")
+    said_memory, said_seconds, seconds, planning, note, phases = json.loads(output)
+    cpu = cpu_seconds() - before
+    return Run(said_memory, said_seconds, peak, seconds, cpu, planning, note, phases)
+
+
+def cpu_seconds() -> float:
+    """Of all children that were waited for, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def show(name: str, which: str, found: Run) -> bool:
+    """Print a run, and return whether both estimates were within the limit."""
+    ratios = (found.said_memory / found.memory, found.said_seconds / found.seconds)
+    good = all(1 - LIMIT <= ratio <= 1 + LIMIT for ratio in ratios)
+    print(
+        f"{name:<30}{which:<8}"
+        f"{found.said_memory / 1e6:>10.0f}{found.memory / 1e6:>8.0f}{ratios[0]:>8.2f}"
+        f"{found.said_seconds:>8.1f}{found.seconds:>8.1f}{ratios[1]:>8.2f}"
+        f"{found.cpu:>8.1f}{os.getloadavg()[0]:>6.1f}  {'ok' if good else 'FAILED'}",
+        flush=True,
+    )
+    return good
+
+
+if __name__ == "__main__":
+    main()
