@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         submit,
         tune,
     )
+    from .data.checks.findings import Findings
     from .data.dataset import Dataset
+    from .data.mending import Change, Fixed
     from .errors import (
         BackendError,
         ConfigError,
@@ -58,7 +60,9 @@ _HOMES = {
         "submit",
         "tune",
     ),
+    "data.checks.findings": ("Findings",),
     "data.dataset": ("Dataset",),
+    "data.mending": ("Change", "Fixed"),
     "errors": (
         "BackendError",
         "ConfigError",
@@ -84,6 +88,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BackendError",
+    "Change",
     "Choice",
     "Classification",
     "ClassificationRow",
@@ -95,6 +100,8 @@ __all__ = [
     "ExtractionRow",
     "Failure",
     "Finding",
+    "Findings",
+    "Fixed",
     "InputError",
     "Job",
     "JobCancelled",

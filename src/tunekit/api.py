@@ -13,6 +13,7 @@ from .backends import registry
 from .backends.base import Backend, State, Trains, ZeroShot
 from .backends.choose import choose
 from .data.dataset import Dataset
+from .data.listing import Formats, all_formats
 from .errors import (
     BackendError,
     DataError,
@@ -23,7 +24,6 @@ from .errors import (
     did_you_mean,
 )
 from .findings import Finding
-from .formats.registry import codecs
 from .job import Job, all_jobs
 from .model import Model, open_model
 from .planning import Plan, Setup
@@ -213,9 +213,19 @@ def list_backends() -> list[str]:
     return sorted(registry.list_backends())
 
 
-def list_formats() -> dict[str, tuple[str, ...]]:
-    """The formats there are, with the shapes each carries."""
-    return {one.name: tuple(sorted(map(str, one.shapes))) for one in codecs()}
+def list_formats() -> Formats:
+    """The formats there are, by name: the shapes each carries, in which direction, what is lost.
+
+    Each is a ``Format`` with ``shapes``, ``reads``, ``writes``, ``loses``, ``changes`` and
+    ``endings``. All of them print as a table.
+
+    Example:
+        >>> import tunekit
+        >>> formats = tunekit.list_formats()
+        >>> "alpaca" in formats, formats["alpaca"].shapes, formats["alpaca"].loses
+        (True, ('chat',), ('context', 'ranking', 'ties'))
+    """
+    return all_formats()
 
 
 def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
@@ -327,9 +337,10 @@ def _plan(
         hyperparameters=built.hyperparameters(route, hyperparameters),
         today=date.today(),
     )
-    found: list[Finding] = list(data.check())
+    # Near duplicates are left to an explicit check(): a plan is made for every job.
+    found: list[Finding] = list(data.check(near_duplicates=False))
     if validation is not None:
-        found.extend(validation.check().of_rows)
+        found.extend(validation.check(against=data, near_duplicates=False).of_rows)
     estimate = built.prepare(setup)
     return Plan(
         setup=setup,

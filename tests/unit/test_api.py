@@ -158,10 +158,28 @@ def test_a_baseline_that_is_not_there_says_what_is(data: Dataset) -> None:
         tunekit.baseline(data, backend="fake", shots=3)
 
 
-def test_formats_with_their_shapes() -> None:
+def test_formats_with_their_shapes_direction_and_loss() -> None:
     formats = tunekit.list_formats()
-    assert formats["openai-chat"] == ("chat",)
-    assert "labelled" in formats["examples"]
+    assert {"csv", "jsonl", "examples", "openai-chat", "alpaca", "trl-preference"} <= set(formats)
+    assert formats["openai-chat"].shapes == ("chat",)
+    assert formats["sharegpt"].loses == ("context", "ranking", "ties")
+    assert formats["trl-preference"][:4] == (("pair",), True, True, ())
+    assert formats["parquet"].direction == "reads"
+    assert formats["alpaca"].direction == "reads, writes"
+    assert formats["tsv"].endings == (".tsv", ".tab")
+    assert "labelled" in formats["examples"].shapes
+    for name, one in formats.items():
+        assert one.shapes and one.reads and one.endings, name
+        assert one.writes or not one.loses, name
+
+
+def test_formats_print_as_a_table() -> None:
+    lines = str(tunekit.list_formats()).splitlines()
+    assert lines[0].split() == ["format", "shapes", "direction", "loses", "changes"]
+    assert len(lines) == len(tunekit.list_formats()) + 1
+    (alpaca,) = [line for line in lines if line.startswith("alpaca ")]
+    assert alpaca.split()[:5] == ["alpaca", "chat", "reads,", "writes", "context,"]
+    assert repr(tunekit.list_formats()) == "\n".join(lines)
 
 
 def test_the_run_key_changes_with_what_matters_and_with_nothing_else(data: Dataset) -> None:

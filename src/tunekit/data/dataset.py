@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import orjson
 
-from ..errors import DataError, InputError, MissingExtra, did_you_mean
+from ..errors import InputError, did_you_mean
 from ..findings import Finding
 from ..tasks.base import Row, Task
 from .checks import Findings, check
+from .frames import frame_of, records_of
 from .layout import Columns
+from .mending import Fixed, mend
 from .reading import open_source, task_options
 from .render import records_in, write_in
-from .sources import MemorySource, Source
+from .scanning import check_task, scanned
+from .sources import MemorySource
 from .splitting import draw, split_positions
-from .table import Rows, Table, scan
+from .table import Rows, Table
 
 if TYPE_CHECKING:
     import datasets
@@ -89,11 +92,11 @@ class Dataset:
             InputError: an unknown format, field or option.
             MissingExtra: Parquet without pyarrow.
         """
-        _check_task(task)
+        check_task(task)
         path = Path(path)
         options = dict(reader_options)
         source = open_source(path, task, columns, format, options)
-        return cls._scanned(source, task, task_options(task, options), on_error)
+        return cls(*scanned(source, task, task_options(task, options), on_error))
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row | Mapping[str, Any]], task: Task) -> Dataset:
@@ -102,9 +105,9 @@ class Dataset:
         Raises:
             DataError: a row isn't one of this task; all bad ones at once.
         """
-        _check_task(task)
+        check_task(task)
         records = [row if isinstance(row, Row) else deepcopy(row) for row in rows]
-        return cls._scanned(MemorySource(records, "rows", task), task, {}, "raise")
+        return cls(*scanned(MemorySource(records, "rows", task), task, {}, "raise"))
 
     @classmethod
     def from_pandas(
@@ -116,15 +119,10 @@ class Dataset:
         **reader_options: Any,
     ) -> Dataset:
         """A data set from a pandas frame. The rows are copied; missing values become ``None``."""
-        _check_task(task)
-        names = [str(name) for name in frame.columns]
-        filled = frame.set_axis(names, axis=1).astype(object).where(frame.notna().to_numpy(), None)
-        records = [
-            dict(zip(names, map(_plain, cells), strict=True))
-            for cells in filled.itertuples(index=False, name=None)
-        ]
+        check_task(task)
+        records, names = records_of(frame)
         source = MemorySource(records, "frame", task, columns, names)
-        return cls._scanned(source, task, task_options(task, reader_options), "raise")
+        return cls(*scanned(source, task, task_options(task, reader_options), "raise"))
 
     @classmethod
     def from_hf(
@@ -141,30 +139,10 @@ class Dataset:
         """
         from .hub import HubRecords
 
-        _check_task(task)
+        check_task(task)
         records = HubRecords(dataset)
         source = MemorySource(records, "dataset", task, columns, records.columns)
-        return cls._scanned(source, task, task_options(task, reader_options), "raise")
-
-    @classmethod
-    def _scanned(
-        cls, source: Source, task: Task, options: Mapping[str, Any], on_error: str
-    ) -> Dataset:
-        if on_error not in ("raise", "skip"):
-            raise InputError(f"on_error={on_error!r}: it is 'raise' or 'skip'")
-        table = scan(source, task, options)
-        if table.misread and on_error == "raise":
-            count = len(table.misread)
-            raise DataError(
-                f"{source.name}: {count} of {count + len(table)} records can't be read "
-                "(on_error='skip' leaves them out):",
-                table.misread,
-            )
-        if not len(table):
-            raise DataError(
-                f"{source.name} has no rows that could be read. Give at least one.", table.misread
-            )
-        return cls(table, task.resolve(table.labels))
+        return cls(*scanned(source, task, task_options(task, reader_options), "raise"))
 
     # --- what it is -----------------------------------------------------------------------------
 
@@ -256,9 +234,56 @@ class Dataset:
             raise InputError(f"no column {name!r} in {self!r}. {did_you_mean(name, known)}")
         return [None if cell is missing else cell for cell in cells]
 
-    def check(self) -> Findings:
-        """What is wrong with the meaning of the rows: all of it, each with row and source."""
-        return check(self)
+    def check(
+        self,
+        *,
+        against: Dataset | None = None,
+        near_duplicates: bool = True,
+        model: str | None = None,
+    ) -> Findings:
+        """What is wrong with the rows, one by one and as a set: all of it, with row and source.
+
+        Args:
+            against: another part, such as the training rows of a test part: rows here that ask
+                what rows there ask are findings.
+            near_duplicates: look for rows that are nearly the same as well.
+            model: a base model (``"minilm"``, a folder, a Hub id): texts that are too long for it,
+                and languages that it doesn't know, are findings.
+
+        Raises:
+            InputError: ``against`` is no data set.
+            WeightsError: there is no such base model.
+        """
+        return check(self, against=against, near_duplicates=near_duplicates, model=model)
+
+    def fix(self, codes: Iterable[str] | None = None) -> Fixed:
+        """The data set without what has one safe way out, and every change that this takes.
+
+        The source stays as it is: the new data set has other rows in the place of those that
+        changed, and keeps only these. What isn't safe stays a finding of :meth:`check`.
+
+        Args:
+            codes: codes of findings, such as ``["span-off-by-one"]``, or ``None`` for all that can
+                be mended. Repeated rows are left out only where ``"repeated-row"`` is named.
+
+        Raises:
+            InputError: a code that has no safe way out; the message names those that have.
+
+        Example:
+            >>> from tunekit import Dataset, Extraction
+            >>> row = {"text": "Call 555-1234.", "spans": [(5, 12, "phone")]}
+            >>> fixed = Dataset.from_rows([row], Extraction()).fix()
+            >>> print(fixed.changes[0])
+            rows[0], spans: 5–12 ('phone') → 5–13 ('phone') [span-off-by-one]
+        """
+        mended = mend(self, self._table, self._picked, codes)
+        if not mended.changes:
+            return Fixed(self, ())
+        data = Dataset(mended.table, self.task, mended.picked)
+        if mended.before != mended.after:  # labels are written otherwise
+            gone = mended.before - data.label_counts.keys()
+            data.task = self.task.relabel(gone, mended.after - mended.before)
+        return Fixed(data, mended.changes)
 
     # --- selections -----------------------------------------------------------------------------
 
@@ -270,26 +295,36 @@ class Dataset:
         seed: int = 0,
         group: str | None = None,
         time: str | None = None,
+        near_duplicates: bool = True,
     ) -> tuple[Dataset, ...]:
         """Split into (train, test), or (train, validation, test) where ``validation`` is over 0.
 
         The same rows and seed give the same parts on every platform. Labels are spread evenly
-        over the parts.
+        over the parts, as far as what stays together allows.
 
         Args:
             test: the share of rows, between 0 and 1, both excluded.
             validation: likewise, or 0.
             seed: another seed, another split.
-            group: a column whose equal values stay on one side.
+            group: a column whose equal values stay on one side; groups that share a row do too.
             time: a column by which the last rows become the test part: numbers, or times as
                 ISO 8601 has them.
+            near_duplicates: keep rows on one side that are nearly the same. Rows that ask the very
+                same always stay together; by ``time``, neither do.
 
         Raises:
             InputError: shares that leave a part empty, both ``group`` and ``time``, a column that
                 isn't there or can't be put in order.
+            DataChanged: the source isn't what it was.
         """
         parts = split_positions(
-            self, test=test, validation=validation, seed=seed, group=group, time=time
+            self,
+            test=test,
+            validation=validation,
+            seed=seed,
+            group=group,
+            time=time,
+            near_duplicates=near_duplicates,
         )
         return tuple(self._select(part) for part in parts)
 
@@ -352,27 +387,10 @@ class Dataset:
 
     def to_pandas(self) -> pandas.DataFrame:
         """The rows as a pandas frame: the task's fields, then ``meta``."""
-        try:
-            import pandas
-        except ModuleNotFoundError as error:
-            if error.name != "pandas":
-                raise
-            raise MissingExtra("to_pandas needs pandas.", extra="pandas") from error
-        return pandas.DataFrame(list(records_in(self, "jsonl")))
+        return frame_of(records_in(self, "jsonl"))
 
     def to_hf(self) -> datasets.Dataset:
         """The rows as a Hugging Face ``datasets.Dataset``."""
         from .hub import to_hub
 
         return to_hub(list(records_in(self, "jsonl")))
-
-
-def _check_task(task: Any) -> None:
-    if not isinstance(task, Task):
-        name = task.__name__ if isinstance(task, type) else type(task).__name__
-        raise InputError(f"task={name} is no task. Make one: Classification(), Extraction() …")
-
-
-def _plain(cell: Any) -> Any:
-    """A cell of a frame without numpy's types."""
-    return cell.tolist() if hasattr(cell, "tolist") else cell

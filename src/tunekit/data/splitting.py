@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..errors import InputError
+from .near import near_components
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .dataset import Dataset
 
 __all__ = ["draw", "split_positions"]
@@ -30,8 +34,14 @@ def split_positions(
     seed: int,
     group: str | None,
     time: str | None,
-) -> list[list[int]]:
-    """Positions of (train, test) or (train, validation, test), each in ascending order."""
+    near_duplicates: bool,
+) -> list[array[int]]:
+    """Positions of (train, test) or (train, validation, test), each in ascending order.
+
+    Rows that ask the very same stay together, and with ``near_duplicates`` those that ask nearly
+    the same. With ``group`` so do the rows of a group, and groups that share such rows. By ``time``
+    the order alone decides.
+    """
     if not 0 < test < 1 or not 0 <= validation < 1 or test + validation >= 1:
         raise InputError(
             f"test={test} and validation={validation} are shares of the rows: over 0 "
@@ -39,33 +49,52 @@ def split_positions(
         )
     if group is not None and time is not None:
         raise InputError("split by group or by time, not by both")
+    import numpy as np
+
     shares = (test, validation) if validation else (test,)
+    tied = False
     if time is not None:
         held = _last(data, time, shares)
-    elif group is not None:
-        held = _groups(data, group, shares, seed)
     else:
-        held = _stratified(data, shares, seed)
-    taken = bytearray(len(data))
+        held, tied = _stratified(data, shares, seed, group, near_duplicates)
+    in_training = np.ones(len(data), np.bool_)
     for part in held:
-        for position in part:
-            taken[position] = 1
-    train = [position for position in range(len(data)) if not taken[position]]
-    parts = [train, *reversed(held)]
-    if not all(parts):
-        raise InputError(
-            f"{len(data)} rows are too few (or groups too large): a part of this split would be "
-            "empty. Give more rows or other shares."
+        in_training[part] = False
+    parts = [in_training.nonzero()[0], *reversed(held)]
+    if not all(map(len, parts)):
+        raise InputError(_empty(len(data), tied, group, near_duplicates))
+    return [array("Q", part.astype(np.uint64).tobytes()) for part in parts]
+
+
+def _empty(count: int, tied: bool, group: str | None, near_duplicates: bool) -> str:
+    """Why a part would be empty, and the way out."""
+    if not tied:
+        return (
+            f"{count} rows are too few: a part of this split would be empty. Give more rows or "
+            "other shares."
         )
-    return [sorted(part) for part in parts]
+    what = "ask the same" if group is None else f"have the same {group!r} or ask the same"
+    if near_duplicates:
+        return (
+            f"a part of this split would be empty: of {count} rows too many {what}, or nearly, "
+            "and stay together. Give other shares, or near_duplicates=False to keep only those "
+            "together that ask the very same."
+        )
+    return (
+        f"a part of this split would be empty: of {count} rows too many {what}, and stay "
+        "together. Give more rows or other shares."
+    )
 
 
-def draw(data: Dataset, n: int, seed: int) -> list[int]:
+def draw(data: Dataset, n: int, seed: int) -> array[int]:
     """Positions of ``n`` rows, in ascending order."""
     if type(n) is not int or not 0 < n <= len(data):
         raise InputError(f"sample takes 1 to {len(data)} rows here, not {n!r}")
-    keys = _keys(data, seed)
-    return sorted(sorted(range(len(data)), key=lambda at: (keys[at], at))[:n])
+    import numpy as np
+
+    keys = np.frombuffer(_keys(data, seed), np.uint64)
+    drawn = np.sort(np.argsort(keys, kind="stable")[:n])
+    return array("Q", drawn.astype(np.uint64).tobytes())
 
 
 def _key(seed: int, content: Any) -> int:
@@ -81,71 +110,57 @@ def _keys(data: Dataset, seed: int) -> array[int]:
     return array("Q", (_key(seed, row.content) for row in data))
 
 
-def _stratified(data: Dataset, shares: Sequence[float], seed: int) -> list[list[int]]:
-    """Each stratum gives its share; fractions of a row go by largest remainder.
+def _stratified(
+    data: Dataset, shares: Sequence[float], seed: int, group: str | None, near_duplicates: bool
+) -> tuple[list[NDArray[np.int64]], bool]:
+    """The rows of the held parts, and whether any rows were tied to each other."""
+    import numpy as np
 
-    A stratum is the rows that have the same label. Of several labels (types of spans) the rarest
-    counts: the frequent ones are spread well enough without help.
-    """
-    strata: dict[str, list[int]] = {}
-    keys = array("Q")
-    counts_of = data.label_counts
-    for position, row in enumerate(data):
-        keys.append(_key(seed, row.content))
-        labels = data.task.label_values(row)
-        rarest = min(labels, key=lambda label: (counts_of[label], label), default="")
-        strata.setdefault(rarest, []).append(position)
-    ordered = {
-        stratum: sorted(positions, key=lambda at: (keys[at], at))
-        for stratum, positions in sorted(strata.items())
-    }
-    held: list[list[int]] = []
-    for share in shares:
-        wanted = round(share * len(data))
-        quotas = {one: share * len(strata[one]) for one in ordered}
-        # A label's last row stays in training: a model can't learn what it never saw.
-        spare = {one: max(len(left) - 1, 0) for one, left in ordered.items()}
-        counts = {one: min(int(quota), spare[one]) for one, quota in quotas.items()}
-        by_remainder = sorted(ordered, key=lambda one: (counts[one] - quotas[one], one))
-        missing = wanted - sum(counts.values())
-        for one in by_remainder:
-            if missing > 0 and spare[one] > counts[one]:
-                counts[one] += 1
-                missing -= 1
-        part: list[int] = []
-        for one, left in ordered.items():
-            part.extend(left[: counts[one]])
-            ordered[one] = left[counts[one] :]
-        held.append(part)
-    return held
+    from .allocating import Facts, allocate
+    from .arrays import tie_equal
 
-
-def _groups(data: Dataset, group: str, shares: Sequence[float], seed: int) -> list[list[int]]:
-    """Whole groups, in the order of their hashes, until a part has its share of rows."""
-    members: dict[str, list[int]] = {}
-    for position, value in enumerate(data.column(group)):
-        members.setdefault(str(value), []).append(position)
-    queue = sorted(members, key=lambda name: (_key(seed, name), name))
-    held: list[list[int]] = []
-    for share in shares:
-        part: list[int] = []
-        while queue and len(part) < share * len(data):
-            part.extend(members[queue.pop()])
-        held.append(part)
-    return held
+    _key(seed, None)  # complains about a seed before anything takes time
+    component = near_components(data) if near_duplicates else np.arange(len(data))
+    keys, asks, combination = array("Q"), array("Q"), array("i")
+    numbers: dict[tuple[str, ...], int] = {}
+    label_values = data.task.label_values
+    for _, rows in data.portions():
+        for row in rows:
+            keys.append(_key(seed, row.content))
+            asks.append(_key(0, row.asks))
+            labels = label_values(row)
+            if len(labels) > 1:
+                labels = tuple(sorted(set(labels)))
+            combination.append(numbers.setdefault(labels, len(numbers)))
+    tie_equal(component, np.frombuffer(asks, np.uint64))
+    del asks  # as rows come by the million
+    if group is not None:
+        names = array("Q", (_key(0, str(value)) for value in data.column(group)))
+        tie_equal(component, np.frombuffer(names, np.uint64))
+    facts = Facts(
+        np.frombuffer(keys, np.uint64),
+        component,
+        np.frombuffer(combination, np.int32),
+        tuple(numbers),
+        data.label_counts,
+    )
+    tied = bool((component != np.arange(len(component))).any())
+    return allocate(facts, shares), tied
 
 
-def _last(data: Dataset, time: str, shares: Sequence[float]) -> list[list[int]]:
+def _last(data: Dataset, time: str, shares: Sequence[float]) -> list[NDArray[np.int64]]:
     """The latest rows."""
+    import numpy as np
+
     values = _moments(data.column(time), time)
     try:
         order = sorted(range(len(data)), key=lambda at: (values[at], at))
     except TypeError as error:
         raise InputError(f"column {time!r} can't be put in order ({error})") from error
-    held: list[list[int]] = []
+    held = []
     for share in shares:
         count = round(share * len(data))
-        held.append(order[len(order) - count :])
+        held.append(np.sort(np.array(order[len(order) - count :], np.int64)))
         order = order[: len(order) - count]
     return held
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunekit import Classification, Dataset, Extraction, Transformation
+from tunekit.data.near import near_duplicates
 from tunekit.errors import InputError
 
 
@@ -90,7 +92,7 @@ def test_another_seed_is_another_split() -> None:
 def test_rare_types_of_spans_are_spread_too() -> None:
     rows = [
         {
-            "text": "abcdef",
+            "text": f"abcdef {n}",
             "spans": [(0, 1, "often"), *([(1, 2, "rare")] if n % 10 == 0 else [])]
             + [(2, 3, f"once {n}")] * (n % 25 == 0),
             "id": str(n),
@@ -185,3 +187,192 @@ def test_too_few_rows_are_refused(options: dict[str, Any]) -> None:
 def test_a_sample_of_no_size_is_refused(n: Any) -> None:
     with pytest.raises(InputError, match="sample takes 1 to 20 rows"):
         labelled(a=20).sample(n)
+
+
+# --- what belongs together ------------------------------------------------------------------------
+
+
+def asking(texts: list[str], **more: list[Any]) -> Dataset:
+    rows = [
+        {"input": text, "output": str(n), **{name: cells[n] for name, cells in more.items()}}
+        for n, text in enumerate(texts)
+    ]
+    return Dataset.from_rows(rows, Transformation())
+
+
+def inputs(data: Dataset) -> set[str]:
+    return {row.input for row in data}
+
+
+def test_rows_that_ask_the_very_same_stay_together_whatever_is_said() -> None:
+    data = asking([f"question {n // 4}" for n in range(200)])
+    for options in ({}, {"near_duplicates": False}, {"validation": 0.1}):
+        parts = data.split(test=0.2, seed=3, **options)
+        assert sum(len(inputs(part)) for part in parts) == 50
+        assert len(parts[-1]) == 40
+
+
+SENTENCE = "please tell me when order {} arrives at the new address in town"
+
+
+def test_near_duplicates_stay_together_unless_they_may_part() -> None:
+    texts = [SENTENCE.format(n) for n in range(20)]
+    texts += [f"{n} {n + 1000} {n + 2000} {n + 3000}" for n in range(180)]
+    data = asking(texts)
+    train, test = data.split(test=0.2, seed=1)
+    alike = inputs(data) & set(texts[:20])
+    assert alike <= inputs(train) or alike <= inputs(test)
+    assert len(test) == 40
+    train, test = data.split(test=0.2, seed=1, near_duplicates=False)
+    assert alike & inputs(train)
+    assert alike & inputs(test)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_template_of_most_rows_is_learnt_and_the_test_part_is_the_rest(seed: int) -> None:
+    texts = [SENTENCE.format(n) for n in range(120)]
+    texts += [f"{n} {n + 1000} {n + 2000} {n + 3000}" for n in range(80)]
+    train, validation, test = asking(texts).split(test=0.2, validation=0.1, seed=seed)
+    assert (len(train), len(validation), len(test)) == (140, 20, 40)
+    assert set(texts[:120]) <= inputs(train)
+
+
+def test_other_labels_give_more_where_one_is_a_single_template() -> None:
+    rows = [{"text": SENTENCE.format(n), "label": "order"} for n in range(60)]
+    rows += [{"text": f"{n} {n + 1000} {n + 2000}", "label": "ab"[n % 2]} for n in range(40)]
+    train, test = Dataset.from_rows(rows, Classification()).split(test=0.2, seed=2)
+    assert train.label_counts["order"] == 60
+    assert test.label_counts == {"a": 8, "b": 8}  # twice their share, and no more
+
+
+def test_what_would_leave_a_part_empty_names_the_way_out() -> None:
+    data = asking([SENTENCE.format(n) for n in range(50)])
+    with pytest.raises(InputError, match="near_duplicates=False"):
+        data.split()
+    assert [len(part) for part in data.split(near_duplicates=False)] == [40, 10]
+    same = asking(["the same"] * 50)
+    with pytest.raises(InputError, match="ask the same, and stay together"):
+        same.split(near_duplicates=False)
+    with pytest.raises(InputError, match="'who'"):
+        asking([f"q {n}" for n in range(9)], who=[1] * 9).split(group="who")
+
+
+def test_a_part_gets_a_unit_that_is_larger_than_its_share_rather_than_none() -> None:
+    train, test = asking([f"question {n // 5}" for n in range(20)]).split(test=0.1)
+    assert (len(train), len(test)) == (15, 5)
+
+
+def test_labels_are_spread_over_parts_of_units() -> None:
+    counts = {"a": 150, "b": 90, "c": 30}
+    rows = [
+        {"text": f"{label} {n // (1 + n % 3)}", "label": label}
+        for label, count in counts.items()
+        for n in range(count)
+    ]
+    data = Dataset.from_rows(rows, Classification())
+    for seed in range(5):
+        train, test = data.split(test=0.2, seed=seed)
+        assert len(test) == 54
+        for label, count in counts.items():
+            assert abs(test.label_counts[label] - 0.2 * count) <= 1, label
+        assert not set(texts(train)) & set(texts(test))
+
+
+def test_units_larger_than_a_labels_share_are_taken_where_that_is_nearer() -> None:
+    rows = [{"text": f"{label} {n // 5}", "label": label} for label in "ab" for n in range(20)]
+    _, test = Dataset.from_rows(rows, Classification()).split(test=0.2)
+    assert test.label_counts == {"a": 5, "b": 5}  # 4 would be their shares
+
+
+def test_groups_that_share_a_question_stay_together() -> None:
+    texts = [f"question number {n}" for n in range(60)]
+    texts[7] = texts[43]  # of the groups 0 and 4
+    data = asking(texts, who=[n // 10 for n in range(60)])
+    for seed in range(6):
+        train, test = data.split(test=0.3, seed=seed, group="who")
+        sides = [set(part.column("who")) for part in (train, test)]
+        assert not sides[0] & sides[1]
+        assert {0, 4} <= sides[0] or {0, 4} <= sides[1]
+
+
+def test_by_time_nothing_is_kept_together() -> None:
+    data = asking(["the same"] * 10, when=list(range(10)))
+    assert [len(part) for part in data.split(test=0.2, time="when")] == [8, 2]
+
+
+def test_a_label_that_others_are_rarer_than_stays_in_training() -> None:
+    rows = [
+        {"text": f"{n} abc", "spans": [(0, 1, label) for label in labels]}
+        for n, labels in enumerate([("a", "t"), ("a",), ("b", "t"), ("b",), *[("c",)] * 4])
+    ]
+    data = Dataset.from_rows(rows, Extraction())
+    for seed in range(40):
+        train, test = data.split(test=0.4, seed=seed)
+        assert train.label_counts["t"] >= 1
+        assert len(test) >= 2
+
+
+@st.composite
+def tied_sets(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Rows of some labels, some of which ask what others ask."""
+    labels = draw(st.integers(1, 4))
+    sizes = draw(st.lists(st.integers(1, 12), min_size=2, max_size=25))
+    rows = [
+        {"text": f"question {unit}", "label": f"L{draw(st.integers(0, labels - 1))}", "unit": unit}
+        for unit, size in enumerate(sizes)
+        for _ in range(size)
+    ]
+    return draw(st.permutations(rows))
+
+
+@given(
+    rows=tied_sets(),
+    test=st.sampled_from([0.1, 0.2, 0.34, 0.5]),
+    validation=st.sampled_from([0.0, 0.1, 0.25]),
+    seed=st.integers(0, 1_000),
+    near_duplicates=st.booleans(),
+)
+def test_no_unit_is_torn(
+    rows: list[dict[str, Any]], test: float, validation: float, seed: int, near_duplicates: bool
+) -> None:
+    data = Dataset.from_rows(rows, Classification())
+    options: dict[str, Any] = {
+        "test": test,
+        "validation": validation,
+        "seed": seed,
+        "near_duplicates": near_duplicates,
+    }
+    try:
+        parts = data.split(**options)
+    except InputError as error:
+        if "would be empty" not in str(error):
+            raise
+        return
+    together = [(row.text, row.label) for part in parts for row in part]
+    assert Counter(together) == Counter((row.text, row.label) for row in data)
+    units = [set(part.column("unit")) for part in parts]
+    assert sum(map(len, units)) == len(set().union(*units))
+    assert set(parts[0].label_counts) == set(data.label_counts)
+    again = data.split(**options)
+    assert [texts(part) for part in again] == [texts(part) for part in parts]
+    backwards = Dataset.from_rows(rows[::-1], Classification()).split(**options)
+    assert [Counter(texts(part)) for part in backwards] == [Counter(texts(part)) for part in parts]
+    # No part is further from its share than by the largest unit that is held.
+    sizes = Counter(row["unit"] for row in rows)
+    for part, share in zip(parts[1:], ([validation] if validation else []) + [test], strict=True):
+        largest = max(sizes[unit] for unit in set(part.column("unit")))
+        assert len(part) <= share * len(data) + largest
+
+
+@pytest.mark.shared
+def test_real_sets_keep_their_questions_whole(shared: Path) -> None:
+    data = Dataset.read(shared / "data/tra_e2e_nlg/train.jsonl", Transformation())
+    train, validation, test = data.split(test=0.2, validation=0.1)
+    assert not inputs(train) & inputs(test)
+    assert not inputs(train) & inputs(validation)
+    assert not inputs(validation) & inputs(test)
+    for part, share in ((validation, 0.1), (test, 0.2)):
+        assert abs(len(part) - share * len(data)) <= 0.01 * len(data)
+    before = len(train)
+    leaks = [one for one in near_duplicates(train, test) if one.row >= before > one.earlier]
+    assert leaks == []

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from ...formats.base import Header, Undecoded
-from ...formats.registry import codec
+from ...formats.registry import writer
 from ...planning import Plan
 from ...shapes import Example, Failure, Shape, Turns
 from ...tasks.base import Row
@@ -157,7 +157,7 @@ def _reads_back(case: Case, row: Row) -> None:
 
 
 def _through_the_wire(case: Case, examples: tuple[Example, ...]) -> Iterator[Example]:
-    wire = codec(case.route.format)
+    wire = writer(case.route.format)
     for example in examples:
         asked = example.input
         header = Header()
