@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...findings import Finding
 from ..near import near_across, near_duplicates
 from .base import Check
-from .repeats import OtherPart, Repeats
+from .repeats import Repeats
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
