@@ -4,10 +4,12 @@
 #   PYTHON               the interpreter that makes .venv
 #   TUNEKIT_TORCH_INDEX  an index to take torch from, e.g. one of CPU builds; empty by default
 #   TORCH                what to install as torch before everything else
+#   PARALLEL             how pytest spreads the tests over the cores; empty for one after the other
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH ?= torch==2.13.0
 TUNEKIT_TORCH_INDEX ?=
+PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -62,10 +64,10 @@ docs: .venv/all ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 unit: .venv/all ## all tests that aren't long, with coverage; code blocks of the documentation too
-	$(BIN)/python -m pytest --cov --cov-report=term --junitxml=junit.xml
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --junitxml=junit.xml
 
 soak: .venv/all ## all long tests (up to 75 minutes)
-	$(BIN)/python -m pytest -m soak --timeout=4500
+	$(BIN)/python -m pytest $(PARALLEL) -m soak --timeout=4500
 
 bench: .venv/all ## the short ones of benchmarks/
 	$(BIN)/python benchmarks/import_time.py
