@@ -17,7 +17,16 @@ import pytest
 
 from tunekit import weights
 from tunekit.errors import MissingExtra, WeightsError
-from tunekit.weights import CATALOGUE, known_length, locate, read_folder
+from tunekit.weights import (
+    CATALOGUE,
+    HOSTED,
+    here,
+    known_languages,
+    known_length,
+    locate,
+    read_folder,
+    training_bytes,
+)
 from tunekit.weights.catalogue import Entry, Pin
 
 FILES = {
@@ -456,12 +465,31 @@ def test_hub_id_downloads_what_is_read_and_no_pickle(
     assert capfd.readouterr() == ("", "")
 
 
+def test_short_names_of_hosted_models_come_from_the_hub(hub: ScriptedHub, tmp_path: Path) -> None:
+    hub.repo = HOSTED["mmbert"].repo
+    assert here("mmbert", home=tmp_path / "home") is None
+    found = locate("mmbert", home=tmp_path / "home")
+    assert (found.name, hub.commit in str(found.path)) == ("mmbert", True)
+    assert here("mmbert", home=tmp_path / "home") is not None
+    assert known_length("mmbert") == 8_192
+
+
+def test_hosted_models_say_what_they_need() -> None:
+    for model in HOSTED.values():
+        assert model.licence in ("MIT", "Apache-2.0")
+        assert model.name not in CATALOGUE
+        assert training_bytes(model) > 16 * model.parameters
+        assert training_bytes(model, rows=32) > training_bytes(model)
+    assert known_languages("german-bert") == ("de",)
+
+
 def test_hub_id_is_found_in_the_hubs_own_cache_when_offline(
     hub: ScriptedHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = locate("some/toy", home=tmp_path / "home")
     before = len(hub.asked)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert locate("some/toy", home=tmp_path / "home").path == found.path
     assert locate(f"some/toy@{hub.commit}", home=tmp_path / "home").path == found.path
     assert len(hub.asked) == before
     with pytest.raises(WeightsError, match="'some/other' couldn't be fetched"):

