@@ -9,6 +9,8 @@ __all__ = ["decoded_again", "loses_characters", "may_be_damaged", "undamaged"]
 # UTF-8 that was read as something else leaves two characters beyond ASCII side by side, or one of
 # these alone. Most texts have neither, and this is ten times as quick as asking ftfy.
 _SUSPECT = re.compile("[^\x00-\x7f]{2}|[ÂÃŒœ\x80-\x9f]")
+# A word in capitals that ends in Ã, and a quotation mark or the like: “MANHÃ” isn't MANHÔ.
+_CAPITALS = re.compile(r"(?<=[A-ZÀ-Þ])Ã(?=[^\w\s](?!\w))")
 
 
 def may_be_damaged(text: str) -> bool:
@@ -23,7 +25,7 @@ def decoded_again(text: str) -> str:
     from ftfy import fix_encoding
     from ftfy.badness import is_bad
 
-    return fix_encoding(text) if is_bad(text) else text
+    return fix_encoding(text) if is_bad(_CAPITALS.sub("A", text)) else text
 
 
 def loses_characters(text: str, repaired: str) -> bool:

@@ -44,7 +44,10 @@ class Layout(NamedTuple):
                     value = str(value)
                 fields[field] = value
         for field, columns in self.several:
-            fields[field] = tuple(record.get(column) for column in columns)
+            cells = [record.get(column) for column in columns]
+            while cells and cells[-1] in (None, ""):
+                cells.pop()  # rows of a table have as many values as they need
+            fields[field] = tuple(cells)
         if not record.keys() <= self.used:
             fields["meta"] = tuple(
                 (name, freeze(value)) for name, value in record.items() if name not in self.used

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unicodedata import is_normalized, normalize
 
 from ..errors import InputError
 from ..shapes import Span
-from ..tasks.base import Row, Task
+from ..tasks.base import Row, Survey, Task
 from .damage import undamaged
 from .patching import Repeats, Table, patched
 
@@ -22,6 +22,7 @@ __all__ = ["Change", "Fixed", "Mended", "fixable", "mend"]
 
 #: What leaves rows out, and is done only where it is asked for by name.
 REPEATED = "repeated-row"
+MARK = "\ufeff"
 #: How often the steps go round, for rows in which one makes room for another.
 ROUNDS = 4
 
@@ -76,17 +77,31 @@ class Mended(NamedTuple):
 
 
 def _without_marks(text: str) -> str:
-    return text.replace("\ufeff", "")
+    return text.replace(MARK, "")
 
 
 def _composed(text: str) -> str:
     return text if is_normalized("NFC", text) else normalize("NFC", text)
 
 
+def _as_clean(change: Callable[[str], str]) -> Callable[[str], str]:
+    """The change, without the byte order marks and loose accents that it may bring to light."""
+
+    def changed(text: str) -> str:
+        after = change(text)
+        if after == text:
+            return text
+        if MARK not in text:
+            after = _without_marks(after)
+        return _composed(after) if is_normalized("NFC", text) else after
+
+    return changed
+
+
 #: Ways out that hold for the texts of every task. None of them changes ASCII.
 TEXT_MENDS: Mapping[str, Callable[[str], str]] = {
-    "byte-order-mark": _without_marks,
-    "damaged-encoding": undamaged,
+    "byte-order-mark": _as_clean(_without_marks),
+    "damaged-encoding": _as_clean(undamaged),
     "non-nfc": _composed,
 }
 
@@ -128,51 +143,98 @@ def mend(
         DataChanged: the source isn't what it was.
     """
     task = table.task  # as it was given: labels that nobody declared may be written otherwise
-    wanted = _surveyed(data, chosen(task, codes))
-    rows = RowMender(task, wanted)
-    repeats = Repeats() if REPEATED in wanted else None
-    patches: dict[int, Row] = {}
-    changes: list[Change] = []
-    before: set[str] = set()
-    after: set[str] = set()
-    position = 0
-    for lines, portion in data.portions():
-        for line, row in zip(lines, portion, strict=True):
-            now = row
-            for code, was, now in rows.steps(row):
-                place = data.place(line)
-                changes.extend(
+    wanted = chosen(task, codes)
+    of_set = wanted & task.mends_of_set
+    of_rows = wanted - of_set
+    shown = of_set & _shown(task, (rows for _, rows in data.portions())) if of_set else of_set
+    menders: list[RowMender] = []
+    while shown or not menders:
+        menders.append(RowMender(task, of_rows, shown))
+        of_set -= shown
+        found = _Pass(data, picked, menders, REPEATED in wanted)
+        # Mended rows may show what they didn't before; nothing is left for a second time.
+        shown = of_set & _shown(task, found.portions())
+    if found.repeats is not None:
+        picked = _left_out(data, table, picked, found.repeats, found.changes)
+    return Mended(
+        patched(table, found.patches),
+        picked,
+        tuple(found.changes),
+        frozenset(found.before),
+        frozenset(found.after),
+    )
+
+
+def _shown(task: Task, portions: Iterable[Sequence[Any]]) -> frozenset[str]:
+    """The codes that a set as a whole gives evidence for."""
+    survey = task.survey() if task.mends_of_set else Survey()
+    for rows in portions:
+        survey.see(rows)
+    return frozenset(finding.code for finding in survey.findings())
+
+
+class _Pass:
+    """The rows of a data set, mended one after another, and what that changed."""
+
+    def __init__(
+        self,
+        data: Dataset,
+        picked: array[int] | None,
+        menders: Sequence[RowMender],
+        repeats: bool,
+    ) -> None:
+        self._data = data
+        self._picked = picked
+        self._menders = menders
+        self.repeats = Repeats() if repeats else None
+        self.patches: dict[int, Row] = {}
+        self.changes: list[Change] = []
+        self.before: set[str] = set()
+        self.after: set[str] = set()
+
+    def portions(self) -> Iterator[Sequence[Any]]:
+        """The rows as they are now, some at a time."""
+        position = 0
+        for lines, portion in self._data.portions():
+            yield [
+                self._mended(at, line, row)
+                for at, (line, row) in enumerate(zip(lines, portion, strict=True), start=position)
+            ]
+            position += len(portion)
+
+    def _mended(self, position: int, line: int, row: Any) -> Any:
+        now = row
+        for mender in self._menders:
+            for code, was, after in mender.steps(now):
+                now = after
+                place = self._data.place(line)
+                self.changes.extend(
                     Change(code, position, place, *found) for found in _differences(was, now)
                 )
-            if now is not row:
-                patches[position if picked is None else picked[position]] = now
-                before.update(task.label_values(row))
-                after.update(task.label_values(now))
-            if repeats is not None:
-                repeats.see(now.content)
-            position += 1
-    if repeats is not None:
-        picked = _left_out(data, table, picked, repeats, changes)
-    return Mended(
-        patched(table, patches), picked, tuple(changes), frozenset(before), frozenset(after)
-    )
+        if now is not row:
+            self.patches[position if self._picked is None else self._picked[position]] = now
+            self.before.update(self._data.task.label_values(row))
+            self.after.update(self._data.task.label_values(now))
+        if self.repeats is not None:
+            self.repeats.see(now.content)
+        return now
 
 
 class RowMender:
     """Takes a row from step to step until none of them has anything left to do."""
 
-    def __init__(self, task: Task, codes: frozenset[str]) -> None:
+    def __init__(self, task: Task, codes: frozenset[str], of_set: frozenset[str]) -> None:
         self._task = task
         # Counting otherwise is done once: a second time would count what is right already.
-        self._once = codes & task.mends_of_set
-        self._row = (codes & task.mends) - task.mends_of_set
+        self._once = sorted(of_set)
+        self._row = codes & task.mends
         self._texts = [(code, TEXT_MENDS[code]) for code in sorted(codes & TEXT_MENDS.keys())]
 
     def steps(self, row: Any) -> Iterator[tuple[str, Any, Any]]:
         """What changes a row: code, the row before, the row after."""
-        for code in sorted(self._once):
+        for code in self._once:
             after = self._task.mend(row, frozenset({code}))
-            if after is not row:
+            if after is not row and self._no_worse(row, after):
                 yield code, row, after
                 row = after
         for _ in range(ROUNDS):
@@ -214,17 +276,6 @@ class RowMender:
 
     def _counts(self, row: Any) -> Counter[str]:
         return Counter(finding.code for finding in self._task.findings(row))
-
-
-def _surveyed(data: Dataset, codes: frozenset[str]) -> frozenset[str]:
-    """The codes, less those that the set as a whole gives no evidence for."""
-    asked = codes & data.task.mends_of_set
-    if not asked:
-        return codes
-    survey = data.task.survey()
-    for _, rows in data.portions():
-        survey.see(rows)
-    return codes - (asked - {finding.code for finding in survey.findings()})
 
 
 def _left_out(

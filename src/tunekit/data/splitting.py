@@ -62,6 +62,7 @@ def split_positions(
         in_training[part] = False
     parts = [in_training.nonzero()[0], *reversed(held)]
     if not all(map(len, parts)):
+        tied = tied and all(round(share * len(data)) for share in shares)
         raise InputError(_empty(len(data), tied, group, near_duplicates))
     return [array("Q", part.astype(np.uint64).tobytes()) for part in parts]
 

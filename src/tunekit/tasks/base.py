@@ -111,6 +111,11 @@ class Row(BaseModel):
         other."""
         return self.asks, self.content
 
+    @property
+    def answer(self) -> str:
+        """How a row answers what it asks, in words for a message."""
+        return ", ".join(map(repr, self.content[1:]))
+
     def get(self, name: str, default: Any = None) -> Any:
         """A column of ``meta``."""
         for key, value in self.meta:

@@ -71,7 +71,8 @@ class Sample:
 
     def outcome(self) -> Outcome:
         """What a rule learnt on one half does on the other."""
-        rows = [row for _, row in self._kept]
+        # Copies of one row are no more evidence than that row.
+        rows = list(dict.fromkeys(row for _, row in self._kept))
         rule = BlindRule([row for row in rows if row.learns])
         tried = [row for row in rows if not row.learns]
         hits = sum(rule.pick(row.features) in row.best for row in tried)

@@ -24,16 +24,14 @@ from ..shapes import (
 from .base import (
     Prompt,
     Row,
-    Task,
     ask_passage,
     chat,
-    label_set,
     quick,
     unliftable,
     user_input,
     wrong_target,
 )
-from .labels import LABEL_MENDS, label_findings, mended_label, relabelled
+from .labels import LABEL_MENDS, LabelledTask, label_findings, mended_label
 
 __all__ = ["Classification", "ClassificationRow", "Label"]
 
@@ -64,7 +62,7 @@ class ClassificationRow(Row):
         return (self.text, self.label)
 
 
-class Classification(Task):
+class Classification(LabelledTask):
     """A text gets one label.
 
     Args:
@@ -89,7 +87,6 @@ class Classification(Task):
 
     mends: ClassVar[frozenset[str]] = LABEL_MENDS
 
-    labels: tuple[str, ...] | None = None
     descriptions: tuple[tuple[str, str], ...] = ()
 
     def __init__(
@@ -99,8 +96,6 @@ class Classification(Task):
         instruction: str | None = None,
     ) -> None:
         super().__init__(labels=labels, descriptions=descriptions, instruction=instruction)
-
-    _labels = field_validator("labels", mode="before")(label_set)
 
     @field_validator("descriptions", mode="before")
     @classmethod
@@ -135,14 +130,6 @@ class Classification(Task):
                 lines.append(f"- {label}: {about}" if about else f"- {label}")
         return Prompt(system="\n".join(lines))
 
-    def resolve(self, seen: Mapping[str, int]) -> Self:
-        if self.labels is not None:
-            return self
-        return self.model_copy(update={"labels": tuple(sorted(seen))})
-
-    def relabel(self, gone: frozenset[str], come: frozenset[str]) -> Self:
-        return self.model_copy(update={"labels": relabelled(self.labels, gone, come)})
-
     def label_values(self, row: ClassificationRow) -> tuple[str, ...]:
         return (row.label,)
 
@@ -152,7 +139,8 @@ class Classification(Task):
         wrong = label_findings(row.label, "label")
         yield from wrong
         empty = any(finding.severity == "error" for finding in wrong)
-        if self.labels is not None and row.label not in self.labels and not empty:
+        known = self.known_labels
+        if known is not None and row.label not in known and not empty:
             yield Finding(
                 "label-outside-set",
                 "error",
@@ -193,7 +181,7 @@ class Classification(Task):
         return row.model_copy(update={"text": change(row.text)})
 
     def mend(self, row: ClassificationRow, codes: frozenset[str]) -> ClassificationRow:
-        label = mended_label(row.label, codes, self.labels)
+        label = mended_label(row.label, codes, self.known_labels)
         return row if label == row.label else row.model_copy(update={"label": label})
 
     # --- the narrow waist -----------------------------------------------------------------------
@@ -222,7 +210,7 @@ class Classification(Task):
             return Label(label, probability, dict(ranked))
         if not isinstance(target, Said):
             return wrong_target(self.kind, target)
-        if self.labels is not None and target.text not in self.labels:
+        if self.known_labels is not None and target.text not in self.known_labels:
             return Failure(
                 "label-outside-set", f"the model answered {target.text!r}, which is no label"
             )

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import orjson
-from pydantic import field_validator
 
 from ..findings import Finding
 from ..shapes import (
@@ -33,19 +32,17 @@ from .base import (
     Prompt,
     Record,
     Row,
-    Task,
     ask_passage,
     chat,
-    label_set,
     unliftable,
     user_input,
     wrong_target,
 )
-from .labels import relabelled
+from .labels import LabelledTask
 from .offsets import spans_of
 from .quotes import Unplaced, place, quote
 from .span_findings import spans_findings
-from .span_mending import SPAN_MENDS, mended_spans, rewritten
+from .span_mending import SPAN_MENDS, SPAN_MENDS_OF_SET, mended_spans, rewritten
 from .span_survey import SpanSurvey
 
 __all__ = ["Extracted", "Extraction", "ExtractionRow"]
@@ -84,8 +81,16 @@ class ExtractionRow(Row):
     def judged(self) -> tuple[Any, Any]:
         return self.asks, tuple(sorted(map(tuple, self.spans)))
 
+    @property
+    def answer(self) -> str:
+        said = (
+            f"{self.text[max(start, 0) : end]!r} {start}–{end} ({label})"
+            for start, end, label in sorted(self.spans)
+        )
+        return ", ".join(said) or "nothing"
 
-class Extraction(Task):
+
+class Extraction(LabelledTask):
     """A text gets labelled spans.
 
     Args:
@@ -113,14 +118,10 @@ class Extraction(Task):
     }
 
     mends: ClassVar[frozenset[str]] = SPAN_MENDS
-    mends_of_set: ClassVar[frozenset[str]] = frozenset({"utf16-offsets"})
-
-    labels: tuple[str, ...] | None = None
+    mends_of_set: ClassVar[frozenset[str]] = SPAN_MENDS_OF_SET
 
     def __init__(self, labels: Any = None, instruction: str | None = None) -> None:
         super().__init__(labels=labels, instruction=instruction)
-
-    _labels = field_validator("labels", mode="before")(label_set)
 
     @property
     def offers(self) -> tuple[Shape, ...]:
@@ -182,14 +183,6 @@ class Extraction(Task):
             return Misread(record.line, "text", f"text is {what}.")
         return spans_of(raw, text, record.line, **options)
 
-    def resolve(self, seen: Mapping[str, int]) -> Self:
-        if self.labels is not None:
-            return self
-        return self.model_copy(update={"labels": tuple(sorted(seen))})
-
-    def relabel(self, gone: frozenset[str], come: frozenset[str]) -> Self:
-        return self.model_copy(update={"labels": relabelled(self.labels, gone, come)})
-
     def label_values(self, row: ExtractionRow) -> tuple[str, ...]:
         return tuple(span.label for span in row.spans)
 
@@ -206,10 +199,11 @@ class Extraction(Task):
         if not row.spans:
             return
         yield from spans_findings(row.text, row.spans)
-        if self.labels is None:
+        known = self.known_labels
+        if known is None:
             return
         for _, _, label in row.spans:
-            if label not in self.labels and not label.isspace() and label:
+            if label not in known and not label.isspace() and label:
                 yield Finding(
                     "label-outside-set",
                     "error",
@@ -249,7 +243,7 @@ class Extraction(Task):
     def mend(self, row: ExtractionRow, codes: frozenset[str]) -> ExtractionRow:
         if not row.spans:
             return row
-        spans = mended_spans(row.text, row.spans, codes, self.labels)
+        spans = mended_spans(row.text, row.spans, codes, self.known_labels)
         return row if spans == row.spans else row.model_copy(update={"spans": spans})
 
     # --- the narrow waist -----------------------------------------------------------------------

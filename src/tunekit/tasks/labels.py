@@ -1,13 +1,18 @@
-"""Labels as people write them: white space around, accents in two ways."""
+"""Label sets, and labels as people write them: white space around, accents in two ways."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import Any, Self
 from unicodedata import normalize
 
-from ..findings import Finding
+from pydantic import field_validator
 
-__all__ = ["LABEL_MENDS", "label_findings", "mended_label", "relabelled"]
+from ..findings import Finding
+from .base import Task, label_set
+
+__all__ = ["LABEL_MENDS", "LabelledTask", "label_findings", "mended_label"]
 
 #: What :func:`mended_label` mends.
 LABEL_MENDS = frozenset({"label-outer-space", "non-nfc"})
@@ -52,10 +57,33 @@ def mended_label(label: str, codes: Collection[str], declared: Collection[str] |
     return mended
 
 
-def relabelled(
-    labels: tuple[str, ...] | None, gone: Collection[str], come: Collection[str]
-) -> tuple[str, ...] | None:
-    """A label set after some labels were mended; the order stays where the set does."""
-    if labels is None or (set(come) <= set(labels) and not set(gone) & set(labels)):
-        return labels
-    return tuple(sorted((set(labels) - set(gone)) | set(come)))
+class LabelledTask(Task):
+    """A task with a closed set of labels: those that were given, else those that data show."""
+
+    labels: tuple[str, ...] | None = None
+
+    def __init__(self, labels: Any = None, **fields: Any) -> None:
+        super().__init__(labels=labels, **fields)
+
+    _labels = field_validator("labels", mode="before")(label_set)
+
+    @cached_property
+    def known_labels(self) -> frozenset[str] | None:
+        """The labels for looking one up: there may be thousands, and rows by the million."""
+        return None if self.labels is None else frozenset(self.labels)
+
+    def resolve(self, seen: Mapping[str, int]) -> Self:
+        return self if self.labels is not None else self._with(sorted(seen))
+
+    def relabel(self, gone: frozenset[str], come: frozenset[str]) -> Self:
+        if self.labels is None:
+            return self
+        labels = set(self.labels)
+        if come <= labels and not gone & labels:  # the order is the caller's
+            return self
+        return self._with(sorted((labels - gone) | come))
+
+    def _with(self, labels: Collection[str]) -> Self:
+        task = self.model_copy(update={"labels": tuple(labels)})
+        vars(task).pop("known_labels", None)  # a copy has what was cached
+        return task

@@ -82,6 +82,11 @@ class PreferenceRow(Row):
         return (*self.asks, options), tuple(sorted(zip(self.options, ranks, strict=False)))
 
     @property
+    def answer(self) -> str:
+        ranked = sorted(zip(self.order, self.options, strict=False))
+        return " before ".join(f"{option!r:.40}" for _, option in ranked)
+
+    @property
     def order(self) -> tuple[int, ...]:
         """One rank per option: ``ranks``, or 0 for the best and 1 for the others."""
         if self.ranks is not None:
@@ -367,8 +372,8 @@ def _read_lists(fields: dict[str, Any]) -> tuple[str, str] | None:
         if isinstance(value, list):
             value = tuple(value)
         if name == "options" and isinstance(value, tuple):
-            while value and value[-1] in (None, ""):
-                value = value[:-1]  # rows of a table have as many options as they need
+            while value and value[-1] is None:  # as tables have it where lists are of one length
+                value = value[:-1]
         if name in fields:
             fields[name] = value
     return None

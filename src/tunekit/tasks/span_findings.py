@@ -68,8 +68,6 @@ def _faulty(text: str, span: Span, found: Faults) -> Iterator[Finding]:
     whole = touched(text, span)
     if better is not None:
         way_out = _instead(text, better)
-        if found.cut_end:
-            way_out += " Where all ends are short by one, read with ends='inclusive'."
     elif (counted := _counted_otherwise(text, span)) is not None:
         way_out = counted
     elif whole is not None and whole != span:
@@ -92,7 +90,7 @@ def _faulty(text: str, span: Span, found: Faults) -> Iterator[Finding]:
 def _together(spans: Sequence[Span]) -> Iterator[Finding]:
     """What is wrong with several spans taken together."""
     ordered = sorted(spans)
-    meet = [(one, two) for one, two in pairwise(ordered) if two.start < one.end]
+    meet = [(one, two) for one, two in pairwise(ordered) if two.start < one.end or two == one]
     if not meet:
         return
     counts = Counter(ordered)

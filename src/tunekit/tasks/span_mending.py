@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 from ..shapes import Span
 from .labels import LABEL_MENDS, mended_label
-from .spans import as_utf16, broken, inside, mended
+from .spans import as_utf16, broken, inside, mended, with_last
 
-__all__ = ["SPAN_MENDS", "mended_spans", "rewritten"]
+__all__ = ["SPAN_MENDS", "SPAN_MENDS_OF_SET", "mended_spans", "rewritten"]
 
-SPAN_MENDS = LABEL_MENDS | {
-    "repeated-span",
-    "span-off-by-one",
-    "span-out-of-range",
-    "span-outer-space",
-    "utf16-offsets",
-}
+#: What is safe only where the set as a whole shows it (see :class:`SpanSurvey`).
+SPAN_MENDS_OF_SET = frozenset({"inclusive-ends", "utf16-offsets"})
+SPAN_MENDS = (
+    LABEL_MENDS
+    | SPAN_MENDS_OF_SET
+    | {
+        "repeated-span",
+        "span-off-by-one",
+        "span-out-of-range",
+        "span-outer-space",
+    }
+)
 
 
 def mended_spans(
     text: str, spans: Sequence[Span], codes: frozenset[str], declared: Collection[str] | None
 ) -> tuple[Span, ...]:
     """Spans without the findings of these codes, as far as each has one safe reading."""
+    if "inclusive-ends" in codes:
+        spans = with_last(spans)
     if "utf16-offsets" in codes:
         spans = as_utf16(text, spans) or spans
     once = "repeated-span" in codes
     now = {span: span for span in spans}  # copies of a span are mended alike
+    others = _Others(spans)
     for span in now:
         if not broken(text, span):
             continue
@@ -38,10 +47,9 @@ def mended_spans(
             trim="span-outer-space" in codes,
             clip="span-out-of-range" in codes,
         )
-        if better is not None:
-            others = [one for was, one in now.items() if was != span]
-            if not _collides(span, better, others, once):
-                now[span] = better
+        if better is not None and others.leave_room(span, better, once):
+            now[span] = better
+            others.move(span, better)
     after = [now[span] for span in spans]
     if not codes.isdisjoint(LABEL_MENDS):
         after = [
@@ -74,13 +82,32 @@ def rewritten(
     return (whole, after) if all(span.start < span.end for span in after) else None
 
 
-def _collides(span: Span, better: Span, others: Sequence[Span], once: bool) -> bool:
-    """Whether a span would reach into another one, or become its copy: then somebody meant these
-    characters otherwise."""
-    if better in others:
-        return not once
-    return any(
-        better.start < other.end and other.start < better.end
-        for other in others
-        if not (span.start < other.end and other.start < span.end)
-    )
+class _Others:
+    """The different spans of a row, while one after another is mended."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        distinct = set(spans)
+        self._spans = Counter(distinct)
+        self._starts = Counter(span.start for span in distinct)
+        self._ends = Counter(span.end for span in distinct)
+
+    def leave_room(self, span: Span, better: Span, once: bool) -> bool:
+        """Whether a span can become this one, whose ends lie further out by one place at most.
+
+        If it reached into another one, or became its copy, then somebody meant these characters
+        otherwise.
+        """
+        if self._spans[better]:
+            return once
+        into_left = better.start < span.start and self._ends[span.start]
+        into_right = better.end > span.end and self._starts[span.end]
+        return not into_left and not into_right
+
+    def move(self, span: Span, better: Span) -> None:
+        """Note that a span has become this one."""
+        self._spans.subtract((span,))
+        self._spans.update((better,))
+        self._starts.subtract((span.start,))
+        self._starts.update((better.start,))
+        self._ends.subtract((span.end,))
+        self._ends.update((better.end,))

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from ..shapes import Span
-from .offsets import utf16_starts
 
 __all__ = [
     "BEYOND_BMP",
@@ -24,12 +24,14 @@ __all__ = [
     "as_utf16",
     "broken",
     "cuts",
+    "ends_between_kinds",
     "faults",
     "inside",
     "mended",
     "outer_space",
     "overlapping_pairs",
     "touched",
+    "with_last",
 ]
 
 #: Scripts that put no space between words (Thai to Khmer, kana, Han), or none between a word and
@@ -147,11 +149,14 @@ def touched(text: str, span: Span) -> Span | None:
     if not words.strip():
         return None
     start, end = start + len(words) - len(words.lstrip()), start + len(words.rstrip())
-    while start > 0 and _in_chain(text, start):
+    first, last = max(start - _REACH, 0), min(end + _REACH, len(text))
+    while start > first and _in_chain(text, start):
         start -= 1
-    while end < len(text) and _in_chain(text, end):
+    while end < last and _in_chain(text, end):
         end += 1
-    return Span(start, end, span.label)
+    # A chain that goes on is no word that anybody meant.
+    cut = (first and start == first) or (end == last and end < len(text))
+    return None if cut else Span(start, end, span.label)
 
 
 def as_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...] | None:
@@ -159,17 +164,42 @@ def as_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...] | None:
 
     ``None`` where one would lie inside of a character.
     """
-    beyond = None if text.isascii() else BEYOND_BMP.search(text)
-    if beyond is None or all(max(span[:2]) <= beyond.start() for span in spans):
+    pairs = () if text.isascii() else _surrogate_pairs(text)
+    if not pairs or all(max(span[:2]) <= pairs[0] for span in spans):
         return tuple(spans)
-    units = utf16_starts(text)
-    most = len(text) + sum(1 for _ in BEYOND_BMP.finditer(text))
+    most = len(text) + len(pairs)
+
+    def point(unit: int) -> int | None:
+        before = bisect_left(pairs, unit)
+        if unit > most:  # outside of the text, however it counts
+            return unit
+        return None if before and pairs[before - 1] == unit - 1 else unit - before
+
     read: list[Span] = []
-    for start, end, label in spans:
-        if any(0 <= offset <= most and offset not in units for offset in (start, end)):
+    for span in spans:
+        start, end = point(span.start), point(span.end)
+        if start is None or end is None:
             return None
-        read.append(Span(units.get(start, start), units.get(end, end), label))
+        read.append(Span(start, end, span.label))
     return tuple(read)
+
+
+def with_last(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """The spans if their ends are those of the last character."""
+    return tuple(Span(start, end + 1, label) for start, end, label in spans)
+
+
+def ends_between_kinds(text: str, span: Span) -> bool:
+    """Whether a span ends between a letter and a digit, where a cut may be meant (``7pm``)."""
+    end = span.end
+    return cuts(text, end) and text[end - 1].isdigit() != text[end].isdigit()
+
+
+@lru_cache(maxsize=1)  # the spans of a row are asked about one by one
+def _surrogate_pairs(text: str) -> tuple[int, ...]:
+    """At which UTF-16 code units the characters begin that have two of them."""
+    found = enumerate(BEYOND_BMP.finditer(text))
+    return tuple(match.start() + before for before, match in found)
 
 
 def _breaks(text: str, at: int) -> bool:

@@ -102,7 +102,7 @@ def fetch_repo(model: str) -> Path:
                     repo, revision=revision or None, timeout=4 * CONNECT_SECONDS
                 )
                 _require_safetensors(model, [one.rfilename for one in info.siblings or ()])
-            # By the name of the revision, not by its commit: only so the cache learns the name, too.
+            # By the name of the revision, not its commit: only so the cache learns the name, too.
             folder = hub.snapshot_download(
                 repo, revision=revision or None, allow_patterns=list(WANTED), **options
             )

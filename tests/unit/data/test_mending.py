@@ -301,6 +301,70 @@ def test_utf16_offsets_are_converted_on_evidence_only() -> None:
         assert fixed.fix().changes == ()
 
 
+def test_ends_that_are_all_short_by_one_are_moved_together() -> None:
+    def short(number: int) -> dict[str, Any]:
+        # "7p" alone has no safe reading; in a set that counts so it has one.
+        return {"text": f"{number}. at 7pm, Rome", "spans": [[6, 8, "time"], [11, 14, "city"]]}
+
+    assert Dataset.from_rows([short(0)], Extraction()).fix(["inclusive-ends"]).changes == ()
+    data = Dataset.from_rows(list(map(short, range(5))), Extraction())
+    assert "inclusive-ends" in {found.code for found in data.check()}
+    for fixed, changes in (data.fix(), data.fix(["inclusive-ends"])):
+        assert codes(changes) == ["inclusive-ends"] * 10
+        assert {row.text[one.start : one.end] for row in fixed for one in row.spans} == {
+            "7pm",
+            "Rome",
+        }
+        assert fixed.check(near_duplicates=False).of_rows == ()
+        assert fixed.fix().changes == ()
+
+
+def test_counting_otherwise_breaks_no_row_that_is_right() -> None:
+    rows = [{"text": f"{at} in Rome", "spans": [[5, 8, "city"]]} for at in "abcdefghijkl"]
+    mixed = Dataset.from_rows([*rows, {**RIGHT, "text": "in Rome so"}], Extraction())
+    fixed, changes = mixed.fix(["inclusive-ends"])
+    assert codes(changes) == ["inclusive-ends"] * 12
+    assert fixed[12] == mixed[12]
+
+
+def test_what_shows_once_rows_are_mended_is_not_left_for_a_second_time() -> None:
+    # Read in UTF-16 these spans are whole words only once the marks are gone.
+    rows = [{"text": f"{at} 😀 Ã¼ber \ufeffx at noon", "spans": [[6, 10, "x"]]} for at in range(4)]
+    fixed, changes = Dataset.from_rows(rows, Extraction()).fix()
+    assert "utf16-offsets" in codes(changes)
+    assert fixed.fix().changes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "after"),
+    [
+        ("e\ufeff\u0301", "byte-order-mark", "é"),  # an accent that a mark kept apart
+        ("fu\u00cc\u0081r e\u00cc\u0081", "damaged-encoding", "fúr é"),
+    ],
+)
+def test_what_comes_to_light_is_mended_along(text: str, code: str, after: str) -> None:
+    data = Dataset.from_rows([{"input": text, "output": "x"}], Transformation())
+    assert {one.code for one in data.check().of_rows} == {code}
+    fixed, changes = data.fix([code])
+    assert codes(changes) == [code]
+    assert fixed[0].input == after
+    assert fixed.check().of_rows == ()
+
+
+def test_capitals_before_a_quotation_mark_are_no_damage() -> None:
+    rows = [{"input": text, "output": "x"} for text in ("“MANHÃ” é", "MAÇÃ® e pão")]
+    data = Dataset.from_rows(rows, Transformation())
+    assert data.check().of_rows == ()
+    assert data.fix().changes == ()
+    assert (
+        Dataset.from_rows([{"input": "HÃ”TEL", "output": "x"}], Transformation())
+        .fix()
+        .data[0]
+        .input
+        == "HÔTEL"
+    )
+
+
 def test_only_what_changed_is_kept() -> None:
     rows = [ClassificationRow(text=str(at), label="a") for at in range(500)]
     rows[77] = ClassificationRow(text="x", label="a ")

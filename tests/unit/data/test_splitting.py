@@ -14,6 +14,13 @@ from tunekit.data.near import near_duplicates
 from tunekit.errors import InputError
 
 
+def test_a_share_of_no_row_is_said_to_be_that() -> None:
+    rows = [{"input": f"x{n // 2}", "output": "y"} for n in range(10)]
+    data = Dataset.from_rows(rows, Transformation())
+    with pytest.raises(InputError, match="10 rows are too few"):
+        data.split(test=0.2, validation=0.02)
+
+
 def labelled(**counts: int) -> Dataset:
     rows = [
         {"text": f"{label} {number}", "label": label, "n": number}

@@ -155,7 +155,9 @@ def test_best_is_a_whole_number(best: Any) -> None:
 
 
 def test_options_may_be_fewer_than_columns() -> None:
-    assert read(options=("a", "b", "", None)).fields["options"] == ("a", "b")
+    assert read(options=("a", "b", None)).fields["options"] == ("a", "b")
+    # An empty one that somebody wrote is no gap: it is kept, and found.
+    assert read(options=("a", "b", "")).fields["options"] == ("a", "b", "")
     assert read(options='["a", "b"]').fields["options"] == ("a", "b")
     assert isinstance(read(options="a, b"), Misread)
 

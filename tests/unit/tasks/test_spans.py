@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import unicodedata
 from itertools import combinations
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from tunekit import Span
 from tunekit.tasks.luck import luck
-from tunekit.tasks.span_mending import SPAN_MENDS, mended_spans, rewritten
+from tunekit.tasks.span_findings import spans_findings
+from tunekit.tasks.span_mending import SPAN_MENDS, SPAN_MENDS_OF_SET, mended_spans, rewritten
 from tunekit.tasks.spans import (
     as_utf16,
     broken,
@@ -120,7 +122,7 @@ def test_what_is_mended_is_whole_words(case: tuple[str, tuple[Span, ...]]) -> No
                 assert high - low <= 1 or text[low:high].isspace()
 
 
-@given(marked(), st.sets(st.sampled_from(sorted(SPAN_MENDS - {"utf16-offsets"}))))
+@given(marked(), st.sets(st.sampled_from(sorted(SPAN_MENDS - SPAN_MENDS_OF_SET))))
 def test_mending_again_changes_nothing(case: tuple[str, tuple[Span, ...]], codes: set[str]) -> None:
     text, spans = case
     once = mended_spans(text, spans, frozenset(codes), None)
@@ -140,7 +142,7 @@ def test_mending_makes_no_new_overlap(case: tuple[str, tuple[Span, ...]]) -> Non
 def test_neighbours_are_not_run_over() -> None:
     # Somebody marked the last letter otherwise, so the first span's end is no slip.
     both = (Span(0, 3, "x"), Span(3, 4, "y"))
-    assert mended_spans("Rome", both, SPAN_MENDS, None) == both
+    assert mended_spans("Rome", both, SPAN_MENDS - SPAN_MENDS_OF_SET, None) == both
     twice = (Span(0, 3, "x"), Span(0, 3, "x"))
     assert mended_spans("Rome", twice, frozenset({"span-off-by-one"}), None) == (
         Span(0, 4, "x"),
@@ -149,6 +151,50 @@ def test_neighbours_are_not_run_over() -> None:
     copy = (Span(0, 3, "x"), Span(0, 4, "x"))
     assert mended_spans("Rome", copy, SPAN_MENDS, None) == (Span(0, 4, "x"),)
     assert mended_spans("Rome", copy, frozenset({"span-off-by-one"}), None) == copy
+
+
+@given(marked())
+def test_spans_are_mended_as_if_each_were_compared_with_all_others(
+    case: tuple[str, tuple[Span, ...]],
+) -> None:
+    text, spans = case
+    now = {span: span for span in spans}
+    for span in spans:
+        better = mended(text, span, trim=False, clip=False) if now[span] == span else None
+        others = [one for was, one in now.items() if was != span]
+        if better is not None and better not in others:
+            into = [one for one in others if one.start < better.end and better.start < one.end]
+            if all(one.start < span.end and span.start < one.end for one in into):
+                now[span] = better
+    expected = tuple(now[span] for span in spans)
+    if all(span.start < span.end for span in spans):
+        assert mended_spans(text, spans, frozenset({"span-off-by-one"}), None) == expected
+
+
+def test_a_chain_that_goes_on_is_no_word() -> None:
+    assert touched("x" * 100, Span(40, 50, "a")) == Span(0, 100, "a")
+    assert touched("x" * 1000, Span(400, 500, "a")) is None
+    assert touched("x" * 1000, Span(0, 10, "a")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("word " * 4000, 3),  # each is short by one
+        ("x" * 20_000, 3),  # in the middle of one word
+        ("😀 so " * 4000, 3),  # each could be counted in UTF-16
+    ],
+)
+def test_thousands_of_spans_in_a_row_take_time_in_proportion(text: str, length: int) -> None:
+    def cost(count: int) -> float:
+        spans = tuple(Span(at, at + length, "x") for at in range(0, 5 * count, 5))
+        begun = process_time()
+        list(spans_findings(text[: 5 * count + 5], spans))
+        mended_spans(text[: 5 * count + 5], spans, SPAN_MENDS - SPAN_MENDS_OF_SET, None)
+        return process_time() - begun
+
+    cost(10)
+    assert cost(4000) < 100 * max(cost(200), 0.001)
 
 
 @given(marked())

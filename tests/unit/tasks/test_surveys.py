@@ -93,7 +93,7 @@ def test_offsets_in_utf16_are_recognised() -> None:
     (found,), _ = surveyed(Extraction(), [*plain, *SHIFTED])
     assert (found.code, found.severity, found.row) == ("utf16-offsets", "warning", None)
     assert "offsets='utf16'" in str(found.suggestion)
-    assert " 4 rows" in found.message
+    assert " 4 different rows" in found.message
 
 
 def test_no_verdict_without_clear_evidence() -> None:
@@ -103,14 +103,51 @@ def test_no_verdict_without_clear_evidence() -> None:
     right = [ExtractionRow(text=f"😀 Rome {at}", spans=(Span(2, 6, "x"),)) for at in range(3)]
     assert surveyed(Extraction(), [*SHIFTED[:3], *right])[0] == []
     assert surveyed(Extraction(), right * 5)[0] == []
-    assert surveyed(Extraction(), [*SHIFTED * 3, *right * 2])[0] == []
-    assert surveyed(Extraction(), [*SHIFTED * 3, right[0]])[0] != []
+    many = [in_utf16(f"😀 in Rome {at}", "Rome") for at in range(12)]
+    assert surveyed(Extraction(), [*many, *right])[0] == []
+    assert surveyed(Extraction(), [*many, right[0]])[0] != []
+    # Copies of one row are no more evidence than that row.
+    assert surveyed(Extraction(), SHIFTED[:1] * 9)[0] == []
     # Broken spans that stay broken are no evidence either.
     noise = [ExtractionRow(text=f"😀 Romes {at}", spans=(Span(4, 6, "x"),)) for at in range(9)]
     assert surveyed(Extraction(), [*SHIFTED[:3], *noise])[0] == []
     # In these scripts nothing is cut, so nothing can be said.
     han = [ExtractionRow(text=f"😀我在北京{at}", spans=(Span(4, 6, "x"),)) for at in range(9)]
     assert surveyed(Extraction(), han)[0] == []
+
+
+def inclusive(text: str, words: str) -> ExtractionRow:
+    """A row whose span ends at its last character."""
+    start = text.index(words)
+    return ExtractionRow(text=text, spans=(Span(start, start + len(words) - 1, "x"),))
+
+
+CITIES = [f"{at}. We fly to {city} on Monday" for at, city in enumerate(["Rome", "Bonn", "Linz"])]
+
+
+def test_ends_that_are_all_short_by_one_are_recognised() -> None:
+    rows = [inclusive(text, text.split()[4]) for text in CITIES]
+    (found,), _ = surveyed(Extraction(), rows)
+    assert (found.code, found.severity, found.row) == ("inclusive-ends", "warning", None)
+    assert "ends='inclusive'" in str(found.suggestion)
+    assert " 3 different rows" in found.message
+    assert surveyed(Extraction(), rows[:2])[0] == []
+    assert surveyed(Extraction(), rows[:1] * 9)[0] == []
+
+
+def test_ends_that_are_right_in_many_rows_are_no_convention() -> None:
+    short = [inclusive(text, text.split()[4]) for text in CITIES]
+    right = [ExtractionRow(text=text, spans=(Span(6, 9, "x"),)) for text in CITIES]
+    assert surveyed(Extraction(), [*short, *right])[0] == []
+    # Where a number ends before a unit, a cut may be meant.
+    units = [ExtractionRow(text=f"{at}m of it", spans=(Span(0, 1, "x"),)) for at in range(9)]
+    assert surveyed(Extraction(), units)[0] == []
+
+
+def test_a_set_that_counts_otherwise_in_the_end_alone_is_no_convention() -> None:
+    right = [ExtractionRow(text=f"in Rome {at}", spans=(Span(3, 7, "x"),)) for at in range(1100)]
+    short = [inclusive(f"in Rome {at}", "Rome") for at in range(1100, 1400)]
+    assert surveyed(Extraction(), [*right, *short])[0] == []
 
 
 # --- options --------------------------------------------------------------------------------------
@@ -267,3 +304,11 @@ def test_rows_that_need_no_change() -> None:
     assert (found.code, found.severity, found.row) == ("identity-rows", "info", None)
     assert "2 of 8 rows (25.0%)" in found.message
     assert surveyed(Transformation(), rows[1:4]) == ([], {"identity_rows": 0})
+
+
+def test_copies_of_a_question_are_no_more_evidence_than_it() -> None:
+    for seed in range(8):
+        few = questions(6, lambda draw, texts: draw.randrange(2), seed=seed, options=2)
+        assert "options-give-answer" not in [
+            one.code for one in surveyed(Preference(), few * 50)[0]
+        ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
+from ...errors import InputError
 from ...findings import Finding, Severity
 from ..tables import row_record
 
@@ -111,13 +112,17 @@ class Findings(tuple[Finding, ...]):
         }
         return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
 
-    def annotated(self) -> Iterator[dict[str, Any]]:
-        """Every row as a plain record, with what was found of it under ``"findings"``.
+    def annotated(self, *, under: str = "findings") -> Iterator[dict[str, Any]]:
+        """Every row as a plain record, with a list of what was found of it.
 
         The rows are read again, one after another. What is about the set as a whole, or isn't
         listed, belongs to no row and is left out.
 
+        Args:
+            under: the name of the new column.
+
         Raises:
+            InputError: the rows have a column of that name.
             DataChanged: the source isn't what it was.
         """
         if self._data is None:
@@ -129,4 +134,9 @@ class Findings(tuple[Finding, ...]):
                 del told["row"]
                 by_row.setdefault(finding.row, []).append(told)
         for position, row in enumerate(self._data):
-            yield {**row_record(row), "findings": by_row.get(position, [])}
+            record = row_record(row)
+            if under in record:
+                raise InputError(
+                    f"the rows have a column {under!r} already. Name another: annotated(under=…)."
+                )
+            yield {**record, under: by_row.get(position, [])}

@@ -138,7 +138,7 @@ def _alike(counts: Mapping[str, int], field: str | None) -> Iterator[Finding]:
             named = _listed(f"{shortened(label)} ({counts[label]:,})" for label in labels)
             yield _too_alike(
                 f"labels {named} differ only in case, spaces or punctuation.",
-                max(labels, key=lambda label: (counts[label], label)),
+                max(labels, key=lambda label: (counts[label], label == label.strip(), label)),
                 field,
             )
     for one, other in _mistyped({labels[0] for key, labels in groups.items() if key}):
@@ -158,7 +158,7 @@ def _too_alike(message: str, usual: str, field: str | None) -> Finding:
         "warning",
         message,
         field=field,
-        suggestion=f"If the same is meant, write {shortened(usual)} throughout.",
+        suggestion=f"If the same is meant, write {shortened(usual.strip())} throughout.",
     )
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from ...findings import Finding
 from ...tasks.base import Row
-from .base import LISTED, Check, shortened
+from .base import LISTED, Check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherPart", "Repeats"]
 
-#: Answers, and rows of each, that a finding names.
-NAMED = 3
+#: Answers, and rows of each, that a finding names; characters of each answer.
+NAMED, LONGEST = 3, 80
 
 
 def hashed(value: Any) -> int:
@@ -241,17 +241,6 @@ def _groups(
 
 
 def _answer(row: Any) -> str:
-    """How a row answers what it asks."""
-    verdict, asks = row.judged[1], row.asks
-    if isinstance(verdict, tuple) and verdict[: len(asks)] == asks:
-        verdict = tuple(part for part in verdict[len(asks) :] if part is not None)
-    return _short(verdict)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, tuple) and len(value) == 1:
-        return _short(value[0])
-    if isinstance(value, str):
-        return shortened(value)
-    text = orjson.dumps(value, default=str).decode() if value != () else "nothing"
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    """How a row answers what it asks, cut where that is long."""
+    said: str = row.answer
+    return said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"

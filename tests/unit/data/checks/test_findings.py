@@ -9,6 +9,7 @@ import pytest
 
 from tunekit import Classification, Dataset, Extraction
 from tunekit.data.checks.base import LISTED
+from tunekit.errors import InputError
 
 
 @pytest.fixture
@@ -106,6 +107,16 @@ def test_rows_are_annotated_with_what_was_found_of_them(dirty: Dataset) -> None:
     ]
     assert records[2]["findings"][0]["source"] == "messages.csv:4"
     json.dumps(records)
+
+
+def test_a_column_of_the_rows_is_not_written_over() -> None:
+    rows = [{"text": word, "label": word, "findings": "mine"} for word in "ab"]
+    found = Dataset.from_rows(rows, Classification()).check()
+    with pytest.raises(InputError, match="under="):
+        list(found.annotated())
+    (first, _) = found.annotated(under="faults")
+    assert first["findings"] == "mine"
+    assert first["faults"] == []
 
 
 def test_a_notebook_shows_the_table_and_no_markup_of_the_texts() -> None:

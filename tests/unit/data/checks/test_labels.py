@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tunekit import Classification, Dataset, Extraction, Transformation
+from tunekit import Classification, ClassificationRow, Dataset, Extraction, Transformation
 from tunekit.findings import Finding
 
 
@@ -107,7 +107,7 @@ def test_names_that_differ_in_nothing_that_counts_are_found(one: str, other: str
     assert (alike.severity, alike.row, alike.field) == ("warning", None, "label")
     assert "differ only in case, spaces or punctuation" in alike.message
     assert repr(one) in alike.message and repr(other) in alike.message
-    assert alike.suggestion is not None and repr(other) in alike.suggestion
+    assert alike.suggestion is not None and repr(other.strip()) in alike.suggestion
 
 
 @pytest.mark.parametrize(
@@ -168,3 +168,29 @@ def test_a_task_without_labels_has_no_such_findings() -> None:
     result: Any = Dataset.from_rows(rows, Transformation()).check(near_duplicates=False)
     assert result == ()
     assert not {"labels", "class_min", "labels_missing"} & set(result.figures)
+
+
+def test_nobody_is_told_to_write_white_space_around_a_label() -> None:
+    (alike,) = found(labelled({"spam ": 20, "spam": 5, "ham": 9}), "like-labels")
+    assert "write 'spam' throughout" in str(alike.suggestion)
+
+
+def test_a_label_of_thousands_is_looked_up_at_once() -> None:
+    def cost(count: int) -> float:
+        task = Classification([f"label {n}" for n in range(count)])
+        rows = [ClassificationRow(text="x", label=f"label {count - 1}")] * 2000
+        list(task.findings(rows[0]))
+        begun = time.process_time()
+        for row in rows:
+            list(task.findings(row))
+        return time.process_time() - begun
+
+    assert cost(20_000) < 20 * max(cost(10), 0.001)
+
+
+def test_a_task_looks_up_the_labels_that_it_has_now() -> None:
+    task = Classification(["a", "b"])
+    assert task.known_labels == {"a", "b"}
+    changed = task.relabel(frozenset({"b"}), frozenset({"c"}))
+    assert changed.known_labels == set(changed.labels or ()) == {"a", "c"}
+    assert task == Classification(["a", "b"])

@@ -96,7 +96,7 @@ def test_many_conflicts_are_told_each_with_its_own_answers() -> None:
         (
             Extraction(),
             [{"text": "in Rome", "spans": [(3, 7, "city")]}, {"text": "in Rome", "spans": []}],
-            ['[3,7,"city"]', "nothing"],
+            ["'Rome' 3–7 (city) (rows[0])", "nothing (rows[1])"],
         ),
         (
             Transformation(),
@@ -106,7 +106,7 @@ def test_many_conflicts_are_told_each_with_its_own_answers() -> None:
         (
             Preference(),
             [{"question": "?", "options": ["y", "n"], "best": n} for n in (0, 1)],
-            ['["y",0]', '["y",1]'],
+            ["'y' before 'n'", "'n' before 'y'"],
         ),
     ],
 )
