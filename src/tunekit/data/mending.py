@@ -147,13 +147,13 @@ def mend(
     of_set = wanted & task.mends_of_set
     of_rows = wanted - of_set
     shown = of_set & _shown(task, (rows for _, rows in data.portions())) if of_set else of_set
-    menders: list[RowMender] = []
-    while shown or not menders:
-        menders.append(RowMender(task, of_rows, shown))
-        of_set -= shown
+    menders = [RowMender(task, of_rows, shown)]
+    found = _Pass(data, picked, menders, REPEATED in wanted)
+    # Mended rows may show what they didn't before; nothing is left for a second time.
+    while more := (of_set - shown) & _shown(task, found.portions()):
+        shown |= more
+        menders.append(RowMender(task, of_rows, more))
         found = _Pass(data, picked, menders, REPEATED in wanted)
-        # Mended rows may show what they didn't before; nothing is left for a second time.
-        shown = of_set & _shown(task, found.portions())
     if found.repeats is not None:
         picked = _left_out(data, table, picked, found.repeats, found.changes)
     return Mended(
