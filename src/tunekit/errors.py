@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any, ClassVar
 
 from .findings import Finding
@@ -83,6 +84,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"Known: {', '.join(map(repr, names))}." if names else "None is known."
+
+
+def shown(value: Any, characters: int = 60) -> str:
+    """A value for a message: its repr, cut, whatever it is and however deep it is nested."""
+    if not isinstance(value, str):
+        value = _SHORT.repr(value)
+        return f"{value:.{characters}}"
+    return f"{value[:characters]!r:.{characters}}"
+
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxlong = 3, 60, 40
 
 
 class TunekitError(Exception):

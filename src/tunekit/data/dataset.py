@@ -6,7 +6,6 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import deepcopy
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -24,7 +23,7 @@ from .mending import Fixed, mend
 from .reading import open_source, task_options
 from .render import records_in, write_in
 from .scanning import check_task, scanned
-from .sources import MemorySource
+from .sources import MemorySource, copied
 from .splitting import draw, split_positions
 from .table import Rows, Table
 
@@ -106,7 +105,7 @@ class Dataset:
             DataError: a row isn't one of this task; all bad ones at once.
         """
         check_task(task)
-        records = [row if isinstance(row, Row) else deepcopy(row) for row in rows]
+        records = copied(rows)
         return cls(*scanned(MemorySource(records, "rows", task), task, {}, "raise"))
 
     @classmethod

@@ -156,7 +156,14 @@ class _Documents:
             raise DataError(f"{path}: {error.strerror or error}. Check the disk.") from error
         except DataError:  # is a ValueError as well
             raise
-        except (KeyError, ValueError, TypeError, zlib.error, kit.msgpack.UnpackException) as error:
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            RecursionError,
+            zlib.error,
+            kit.msgpack.UnpackException,
+        ) as error:
             raise _no_docbin(path.name, error) from error
 
     def record(self, number: int) -> dict[str, Any]:
@@ -167,6 +174,7 @@ class _Documents:
             KeyError,
             ValueError,
             TypeError,
+            RecursionError,
             struct.error,
             self._kit.msgpack.UnpackException,
         ) as error:

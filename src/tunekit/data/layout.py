@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..errors import DataError, InputError, did_you_mean
 from ..tasks.base import Task
 
-__all__ = ["Columns", "Layout", "TooDeep", "freeze", "layout_for", "required_columns"]
+__all__ = ["Columns", "Layout", "Pairs", "TooDeep", "freeze", "layout_for", "required_columns"]
 
 #: What a caller says: the column of each field, or several columns for a field with many values.
 Columns = Mapping[str, str | Sequence[str]]
@@ -66,8 +66,14 @@ class Layout(NamedTuple):
         return lambda rows: [self.fields(dict(zip(header, cells, strict=True))) for cells in rows]
 
 
+class Pairs(tuple[tuple[str, Any], ...]):
+    """A mapping that can't change, as its pairs. It is written as the mapping that it was."""
+
+    __slots__ = ()
+
+
 def freeze(value: Any, levels: int = DEEPEST) -> Any:
-    """A value that can't change: lists as tuples, mappings as tuples of pairs.
+    """A value that can't change: lists as tuples, mappings as :class:`Pairs`.
 
     Raises:
         TooDeep: it is nested deeper than so many levels.
@@ -77,7 +83,7 @@ def freeze(value: Any, levels: int = DEEPEST) -> Any:
     if isinstance(value, Mapping):
         if not levels:
             raise TooDeep
-        return tuple([(str(key), freeze(one, levels - 1)) for key, one in value.items()])
+        return Pairs([(str(key), freeze(one, levels - 1)) for key, one in value.items()])
     if isinstance(value, list | tuple):
         if not levels:
             raise TooDeep

@@ -127,6 +127,8 @@ def _changes(wire: Codec) -> Iterable[str]:
         yield "options come back in the order they are shown in"
     if Shape.PAIR in wire.shapes:
         yield "preferences for goal='answer' come back as one row a pair"
+    if not wire.shapes.isdisjoint({Shape.CHAT, Shape.PAIR}):
+        yield "a system turn that isn't the task's own comes back in meta"
     if own:
         yield own
 

@@ -57,7 +57,7 @@ def _bytes(data: Dataset, format: str, path: Path) -> Iterator[bytes]:
 
 def _portions(data: Dataset, format: str) -> Iterator[list[Record]]:
     if format in TABLE_CHANGES:
-        return ([row_record(row) for row in rows] for _, rows in data.portions())
+        return ([row_record(row, data.task) for row in rows] for _, rows in data.portions())
     written = (*TABLE_CHANGES, *(one.name for one in codecs() if isinstance(one, Writes)))
     if format not in written:
         raise InputError(f"no format {format!r} is written. {did_you_mean(format, written)}")

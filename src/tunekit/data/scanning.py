@@ -32,7 +32,7 @@ def scanned(
         raise InputError(f"on_error={on_error!r}: it is 'raise' or 'skip'")
     table = scan(source, task, options)
     if table.misread and on_error == "raise":
-        count = len(table.misread)
+        count = table.misread_count
         raise DataError(
             f"{source.name}: {count} of {count + len(table)} records can't be read "
             "(on_error='skip' leaves them out):",

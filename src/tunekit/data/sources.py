@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from codecs import BOM_UTF8, lookup
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,16 @@ from ..tasks.base import Misread, Record, Row, Task
 from .layout import Columns, Layout, TooDeep, layout_for
 from .lines import BOM, LINE_LIMIT, told_apart_as_bytes
 
-__all__ = ["RUN", "FileSource", "JsonSource", "MemorySource", "ParquetSource", "Run", "Source"]
+__all__ = [
+    "RUN",
+    "FileSource",
+    "JsonSource",
+    "MemorySource",
+    "ParquetSource",
+    "Run",
+    "Source",
+    "copied",
+]
 
 #: How many records make a run: enough to spare work for each, few enough to stay in a chip's cache.
 RUN = 32
@@ -229,6 +239,18 @@ class ParquetSource(FileSource):
             raise DataError(
                 f"{self.name} is damaged after row {passed} ({error}). Write it again."
             ) from error
+
+
+def copied(rows: Iterable[Row | Mapping[str, Any]]) -> list[Row | Mapping[str, Any]]:
+    """Rows in memory as nobody can change them any more: mappings are copied."""
+
+    def copy(row: Row | Mapping[str, Any]) -> Row | Mapping[str, Any]:
+        try:
+            return row if isinstance(row, Row) else deepcopy(row)
+        except RecursionError:
+            return row  # nested so deep that reading it refuses it, and says which row it is
+
+    return list(map(copy, rows))
 
 
 def _mapped(records: Sequence[Any], layout: Layout, begin: int, before: int) -> Iterator[Run]:

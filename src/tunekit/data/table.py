@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -18,6 +18,9 @@ from ..tasks.base import Misread, Record, Task
 from .sources import RUN, Run, Source
 
 __all__ = ["Rows", "Table", "scan"]
+
+#: So many findings about records that can't be read are kept; the others are counted.
+KEPT = 10_000
 
 
 class Rows(NamedTuple):
@@ -38,6 +41,7 @@ class Table:
     labels: Mapping[str, int]
     needs: Mapping[str, int]
     misread: tuple[Finding, ...]
+    misread_count: int
     #: Where reading can begin: positions of rows, in ascending order, with their lines and places.
     starts: array[int] = field(repr=False)
     lines: array[int] = field(repr=False)
@@ -104,7 +108,7 @@ def scan(source: Source, task: Task, options: Mapping[str, Any]) -> Table:
     """Read a source through once and keep what is needed to read it again."""
     labels: Counter[str] = Counter()
     needs: Counter[str] = Counter()
-    misread: list[Finding] = []
+    misread = _Misreads()
     starts, begins, places = array("Q"), array("Q"), array("Q")
     has_labels = type(task).label_values is not Task.label_values
     has_needs = type(task).needs is not Task.needs
@@ -120,8 +124,41 @@ def scan(source: Source, task: Task, options: Mapping[str, Any]) -> Table:
             needs.update(chain.from_iterable(map(task.needs, rows)))
     source.check_unchanged()
     return Table(
-        source, task, options, count, labels, needs, tuple(misread), starts, begins, places
+        source,
+        task,
+        options,
+        count,
+        labels,
+        needs,
+        misread.findings(),
+        misread.count,
+        starts,
+        begins,
+        places,
     )
+
+
+class _Misreads:
+    """What is said of records that can't be read."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._left = KEPT
+        self._findings: list[Finding] = []
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """One more record."""
+        self.count += 1
+        if self._left:
+            self._left -= 1
+            self._findings.extend(findings)
+
+    def findings(self) -> tuple[Finding, ...]:
+        if self.count <= KEPT:
+            return tuple(self._findings)
+        message = f"{self.count - KEPT:,} more records can't be read."
+        suggestion = "Look at the first ones: most often all of them have the same reason."
+        return (*self._findings, Finding("misread", "error", message, suggestion=suggestion))
 
 
 class _Read(NamedTuple):
@@ -138,7 +175,7 @@ def _read(
     options: Mapping[str, Any],
     line: int = 0,
     at: int = 0,
-    misread: list[Finding] | None = None,
+    misread: _Misreads | None = None,
 ) -> Iterator[_Read]:
     """Rows from a place on, at least one each time; ``misread`` takes what is none."""
     # What model_validate calls, without its detour for every row.
@@ -153,9 +190,7 @@ def _read(
                 yield _Read(run.lines, run.places[0], rows)
 
 
-def _sorted_out(
-    source: Source, run: Run, build: Any, misread: list[Finding] | None
-) -> Iterator[_Read]:
+def _sorted_out(source: Source, run: Run, build: Any, misread: _Misreads | None) -> Iterator[_Read]:
     """The rows of a run that holds something else too."""
     lines: list[int] = []
     places: list[int] = []
@@ -163,13 +198,13 @@ def _sorted_out(
     for record in run.one_by_one():
         if isinstance(record, Misread):
             if misread is not None:
-                misread.append(_finding(source, record.line, record.field, record.message))
+                misread.add([_finding(source, record.line, record.field, record.message)])
             continue
         try:
             rows.append(build(record.fields))
         except ValidationError as error:
             if misread is not None:
-                misread.extend(_findings(source, record, error))
+                misread.add(_findings(source, record, error))
             continue
         lines.append(record.line)
         places.append(record.at)

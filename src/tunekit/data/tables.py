@@ -14,7 +14,8 @@ import orjson
 from ..errors import DataError, UnsupportedTask
 from ..findings import Finding
 from ..shapes import Span
-from ..tasks.base import Row
+from ..tasks.base import Row, Task
+from .layout import Pairs
 from .text import CELL_LIMIT
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ __all__ = ["TABLE_CHANGES", "TABLE_LOSES", "as_lines", "as_list", "as_table", "r
 
 Record = dict[str, Any]
 
-_JSON_CHANGES = "in meta, what JSON has no form for (dates, decimals) comes back as text"
-_CSV_CHANGES = "ids and meta come back as texts, empty where a row had none"
+_NAMED = "columns of meta that are called like a field come back with meta. before the name"
+_JSON_CHANGES = (
+    "in meta, what JSON has no form for (dates, decimals) comes back as text, NaN as nothing; "
+    + _NAMED
+)
+_CSV_CHANGES = "ids and meta come back as texts, empty where a row had none; " + _NAMED
 #: The tables that are written, with what comes back changed.
 TABLE_CHANGES = {
     "csv": _CSV_CHANGES,
@@ -37,15 +42,21 @@ _CSV_LOSES = ("NUL characters", "a context that only some rows have")
 TABLE_LOSES = {"csv": _CSV_LOSES, "tsv": _CSV_LOSES}
 
 
-def row_record(row: Row) -> Record:
-    """A row as a plain record: the task's fields that are set, then ``meta``."""
+def row_record(row: Row, task: Task) -> Record:
+    """A row as a plain record: the task's fields that are set, then ``meta``.
+
+    A column of ``meta`` that is called like one of the task's, or like one before it, gets
+    ``meta.`` before its name.
+    """
     record = {
         ("id" if name == "given_id" else name): _plain(value)
         for name, value in row
         if name != "meta" and value is not None
     }
     for name, value in row.meta:
-        record.setdefault(name, _plain(value))
+        while name in record or name in task.columns or name == "id":
+            name = f"meta.{name}"  # else it would be taken for the field
+        record[name] = _plain(value)
     return record
 
 
@@ -85,7 +96,7 @@ def as_table(data: Dataset, delimiter: str) -> Iterator[bytes]:
     columns = list(zip(names, blanks, strict=True))
     for _, rows in data.portions():
         for row in rows:
-            record = row_record(row)
+            record = row_record(row, data.task)
             writer.writerow([_cell(record.get(name), blank) for name, blank in columns])
         yield buffer.getvalue().encode()
         buffer.seek(0)
@@ -99,7 +110,7 @@ def _columns(data: Dataset) -> list[str]:
     refused: list[Finding] = []
     for lines, rows in data.portions():
         for line, row in zip(lines, rows, strict=True):
-            record = row_record(row)
+            record = row_record(row, data.task)
             counts.update(record.keys())
             for name, why in _unwritable(record):
                 message = f"{why}. Format 'jsonl' holds everything."
@@ -135,11 +146,15 @@ def _cell(value: Any, blank: str = "") -> str:
         return value
     if value is None:
         return blank
-    return orjson.dumps(value, default=str).decode()
+    written = orjson.dumps(value, default=str)
+    # A date and its like are a text in JSON, and a cell holds one without its quotes.
+    return str(orjson.loads(written)) if written.startswith(b'"') else written.decode()
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it. Spans become objects, which tell start from end for every reader."""
     if isinstance(value, Span):
         return value._asdict()
+    if isinstance(value, Pairs):
+        return {name: _plain(one) for name, one in value}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from ..errors import InputError
 from ..findings import Finding
 from ..formats.base import Codec, Header, Undecoded
-from ..shapes import Shape
+from ..shapes import Example, Shape, Turn, Turns
 from ..tasks.base import Misread, Task
 from .blocks import BlockOptions, BlocksSource
 from .layout import Columns, TooDeep, freeze
@@ -60,6 +60,7 @@ class Decoder:
     def __init__(self, task: Task, wire: Codec) -> None:
         self._lift, self._decode, self._keys = task.lift, wire.decode, wire.keys
         self._leaves = wire.leaves if isinstance(wire, Leaves) else self._other_keys
+        self._own_words = task.prompt().system
 
     def __call__(self, line: int, record: Any) -> dict[str, Any] | Misread:
         example = self._decode(record, NO_HEADER)
@@ -72,7 +73,13 @@ class Decoder:
         fields = row.__dict__.copy()  # iterating over a model takes three times as long
         del fields["given_id"], fields["meta"]
         rest = self._leaves(record)
+        words = _system_turn(example)
+        if words and words != self._own_words:
+            rest = {"system_turn" if "system" in rest else "system": words, **rest}
         if rest:
+            if (given := _id(rest.get("id"))) is not None:
+                fields["id"] = given
+                rest = {key: one for key, one in rest.items() if key != "id"}
             try:
                 fields["meta"] = tuple([(str(key), freeze(one)) for key, one in rest.items()])
             except TooDeep as error:
@@ -84,6 +91,22 @@ class Decoder:
         if not isinstance(record, dict) or record.keys() <= self._keys:
             return {}
         return {key: one for key, one in record.items() if key not in self._keys}
+
+
+def _system_turn(example: Example) -> str | None:
+    """What a model was told before it was asked. A task has words of its own for that."""
+    match example.input:
+        case Turns(turns=(Turn(role="system", text=words), *_)):
+            return words
+        case _:
+            return None
+
+
+def _id(value: Any) -> str | None:
+    """The id of a row, where that is what stands in a record under "id"."""
+    if type(value) is int:
+        return str(value)
+    return value if isinstance(value, str) and value else None
 
 
 class CodecSource(JsonlSource):

@@ -9,6 +9,7 @@ strictly: it drops all others, so they are refused here, and a context has no pl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import Better, Example, Said, Shape, Turn, Turns
@@ -36,6 +37,9 @@ class ShareGPT:
         assert isinstance(answer, str)
         return {"conversations": [*_messages(asked), {"from": "gpt", "value": answer}]}
 
+    def leaves(self, record: Any) -> Mapping[str, Any]:
+        return _left_over(record, self.keys)
+
     def decode(self, record: Any, header: Header) -> Example | Undecoded:
         turns = _turns(record, ends_with="assistant")
         if isinstance(turns, Undecoded):
@@ -62,6 +66,9 @@ class ShareGPTRanking:
             "chosen": {"from": "gpt", "value": better.chosen},
             "rejected": {"from": "gpt", "value": better.rejected},
         }
+
+    def leaves(self, record: Any) -> Mapping[str, Any]:
+        return _left_over(record, self.keys)
 
     def decode(self, record: Any, header: Header) -> Example | Undecoded:
         turns = _turns(record, ends_with="user")
@@ -110,6 +117,17 @@ def _turns(record: Any, *, ends_with: str) -> tuple[Turn, ...] | Undecoded:
     if system and turns[0].role != "system":
         return (Turn("system", system), *turns)
     return turns
+
+
+def _left_over(record: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    """Other keys of a record that was read, and a system text that a turn of its own won over."""
+    rest = {key: one for key, one in record.items() if key not in keys}
+    if record.get("system"):
+        field = "messages" if "messages" in record else "conversations"
+        match turns_in(record[field][:1], field, SHAREGPT):
+            case (Turn(role="system"),):
+                rest["system"] = record["system"]
+    return rest
 
 
 def _out_of_turn(turns: tuple[Turn, ...]) -> int | None:

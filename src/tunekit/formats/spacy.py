@@ -3,6 +3,7 @@
 * ``[text, {"entities": [[start, end, label], …]}]``, with ``spans`` (a list, or lists by name) or
   ``cats`` (``{label: 0 or 1}``) instead;
 * the same as one object, ``{"text": …, "entities": …}``, or with one ``label`` for the text;
+  ``ents`` as ``Doc.to_json`` calls them;
 * the paragraphs of version 2, ``{"raw": …, "sentences": [{"tokens": [{"orth", "ner"}]}]}``, alone
   or in documents. Without ``raw`` the text is the tokens joined by one space.
 
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from ..errors import shown
 from ..shapes import Example, Marks, Passage, Shape, Span, Weights
 from .base import Container, Header, Undecoded
 from .iob import UnknownTag, spans_of_tags
@@ -51,7 +53,7 @@ class Spacy:
 
     name = "spacy"
     shapes = frozenset({Shape.SPANNED, Shape.LABELLED})
-    keys = frozenset({"text", "entities", "spans", "cats", "label", "raw", "sentences"})
+    keys = frozenset({"text", "entities", "ents", "spans", "cats", "label", "raw", "sentences"})
     container: Container = "docbin"
     changes = "without the text as it was (version 2), it is the tokens joined by one space"
 
@@ -79,7 +81,7 @@ class Spacy:
         text = flat["text"]
         answer = flat.get("answer", "accept")
         if answer != "accept":
-            return Undecoded("answer", f"was answered {answer!r:.20}: it says what is not so.")
+            return Undecoded("answer", f"was answered {shown(answer, 20)}: it says what is not so.")
         key = self._key(flat)
         match key:
             case None if self._wanted is Shape.SPANNED:
@@ -123,7 +125,9 @@ class Spacy:
 
     def _key(self, flat: Mapping[str, Any]) -> str | None:
         """The key that has the wanted annotation."""
-        known = ("entities", "spans") if self._wanted is Shape.SPANNED else ("cats", "label")
+        known = (
+            ("entities", "ents", "spans") if self._wanted is Shape.SPANNED else ("cats", "label")
+        )
         key = next((key for key in known if flat.get(key) is not None), None)
         if key is None and isinstance(flat.get("label"), list):
             return "label"  # some tools write the list of spans there
@@ -139,7 +143,7 @@ def _flat(record: Any) -> dict[str, Any] | Undecoded:
             return record  # type: ignore[no-any-return]
         case {"sentences": list()}:
             return _paragraph(record)
-        case {"paragraphs": [dict(only)]}:
+        case {"paragraphs": [dict(only)]} if "paragraphs" not in only:
             return _flat({**only, **({"document": record["id"]} if "id" in record else {})})
         case {"paragraphs": list(several)}:
             return Undecoded(
@@ -165,7 +169,9 @@ def _paragraph(record: Mapping[str, Any]) -> dict[str, Any] | Undecoded:
                 return Undecoded("sentences", f'token {len(words) + 1} has no text under "orth".')
         tag = token.get("ner")
         if tag is not None and not isinstance(tag, str):
-            return Undecoded("sentences", f"token {len(words)}: ner is {tag!r:.20}, not a tag.")
+            return Undecoded(
+                "sentences", f"token {len(words)}: ner is {shown(tag, 20)}, not a tag."
+            )
         tags.append(tag)
     placed = _places(words, record.get("raw"))
     if isinstance(placed, Undecoded):
@@ -249,9 +255,9 @@ def _spans(value: Any, key: str) -> tuple[Span, ...] | Undecoded:
             case [start, end, label] | [start, end, label, str()]:
                 pass
             case _:
-                return Undecoded(key, f"{one!r:.60} is no span: start, end and label.")
+                return Undecoded(key, f"{shown(one)} is no span: start, end and label.")
         if type(start) is not int or type(end) is not int or not isinstance(label, str):
-            return Undecoded(key, f"{one!r:.60} is no span: whole numbers and a label.")
+            return Undecoded(key, f"{shown(one)} is no span: whole numbers and a label.")
         spans.append(Span(start, end, label))
     return tuple(sorted(spans))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from ..errors import shown
 from ..shapes import Span
 from .base import Misread
 
@@ -41,13 +42,13 @@ def spans_of(
         if isinstance(item, Mapping):
             item = (item.get("start"), item.get("end"), item.get("label"))
         if not isinstance(item, list | tuple) or len(item) != 3:
-            return Misread(line, "spans", f"{item!r:.80} is no span: start, end and label.")
+            return Misread(line, "spans", f"{shown(item, 80)} is no span: start, end and label.")
         start, end, label = whole_number(item[0]), whole_number(item[1]), item[2]
         if start is None or end is None:
             return Misread(
                 line,
                 "start" if start is None else "end",
-                f"offsets {item[0]!r} and {item[1]!r} are no whole numbers.",
+                f"offsets {shown(item[0])} and {shown(item[1])} are no whole numbers.",
             )
         if not isinstance(label, str):
             return Misread(line, "label", f"label is {type(label).__name__}, not a text.")

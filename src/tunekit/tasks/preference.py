@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import orjson
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..findings import Finding
 from ..shapes import (
     Asked,
@@ -385,6 +385,6 @@ def _read_best(fields: dict[str, Any], best_from: int) -> tuple[str, str] | None
         return None
     number = whole_number(best)
     if number is None:
-        return "best", f"best is {best!r:.40}, not a whole number."
+        return "best", f"best is {shown(best, 40)}, not a whole number."
     fields["best"] = number - best_from
     return None

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..errors import shown
 from ..shapes import Failure, Span
 
 __all__ = ["Unplaced", "place", "quote"]
@@ -72,7 +73,7 @@ def place(
             case {"type": str(label), "text": str(words)}:
                 nth = item.get("nth")
             case _:
-                return Failure("not-an-entity", f'no "type" and "text" in {item!r:.120}')
+                return Failure("not-an-entity", f'no "type" and "text" in {shown(item, 120)}')
         start = _nth(text, words, nth) if isinstance(nth, int) else _find(text, words, cursor)
         if not words or start < 0:
             unplaced.append(Unplaced(label, words, "these words aren't in the text"))

@@ -79,6 +79,58 @@ def test_what_is_no_list_is_a_data_error(tmp_path: Path, content: str) -> None:
     refused(file(tmp_path / "a.json", content), Classification(), format="openai-chat")
 
 
+SAID = {"role": "system", "content": "Answer like a pirate."}
+NAMED_TALK = {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+
+
+@pytest.mark.parametrize(
+    ("format", "record", "meta"),
+    [
+        ("openai-chat", {"messages": [SAID, *RECORD["messages"]]}, {"system": SAID["content"]}),
+        ("openai-chat", RECORD, {}),
+        ("alpaca", {"instruction": "a", "output": "b", "system": "S"}, {"system": "S"}),
+        ("sharegpt", {**NAMED_TALK, "system": "S"}, {"system": "S"}),
+        (
+            "sharegpt",
+            {
+                "conversations": [{"from": "system", "value": "T"}, *NAMED_TALK["conversations"]],
+                "system": "S",
+            },
+            {"system": "S", "system_turn": "T"},
+        ),
+        ("sharegpt", {**NAMED_TALK, "system": "Classify the text."}, {}),
+    ],
+)
+def test_what_a_model_was_told_is_kept_unless_the_task_says_it(
+    tmp_path: Path, format: str, record: Any, meta: dict[str, str]
+) -> None:
+    path = file(tmp_path / "a.jsonl", json.dumps(record))
+    (row,) = Dataset.read(path, Classification(), format=format)
+    assert (row.text, row.label) == ("a", "b") and dict(row.meta) == meta
+
+
+@pytest.mark.parametrize(("given", "kept"), [("r7", "r7"), (7, "7"), ("", None), ([7], None)])
+def test_the_id_of_a_record_is_the_id_of_the_row(tmp_path: Path, given: Any, kept: Any) -> None:
+    path = file(tmp_path / "a.jsonl", json.dumps({**RECORD, "id": given, "lang": "de"}))
+    (row,) = Dataset.read(path, Classification(), format="openai-chat")
+    assert row.given_id == kept
+    rest = {} if kept else {"id": tuple(given) if isinstance(given, list) else given}
+    assert dict(row.meta) == {"lang": "de", **rest}
+
+
+def test_a_file_of_which_nothing_can_be_read_is_answered_in_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunekit.data.table.KEPT", 3)
+    rows = [json.dumps({"text": 1.5, "label": None})] * 10 + ['{"text": "a", "label": "b"}']
+    path = file(tmp_path / "a.jsonl", "\n".join(rows))
+    error = refused(path, Classification())
+    assert "10 of 11 records" in str(error) and "7 more records" in error.findings[-1].message
+    assert len(error.findings) == 3 * 2 + 1
+    data = Dataset.read(path, Classification(), on_error="skip")
+    assert len(data) == 1 and data.misread == error.findings
+
+
 def test_what_is_nested_too_deeply_to_be_written_is_not_kept(tmp_path: Path) -> None:
     deep = "[" * 1000 + "]" * 1000
     records = [f'{{"messages": {json.dumps(RECORD["messages"])}, "x": {x}}}' for x in ("1", deep)]

@@ -233,7 +233,11 @@ def conversation(*texts: str, **more: Any) -> dict[str, Any]:
 def test_a_training_file_is_read_back_into_rows(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", conversation("Edit.", "teh", "the", note=[1]))
     (row,) = Dataset.read(path, Transformation(), format="openai-chat")
-    assert (row.input, row.output, row.meta) == ("teh", "the", (("note", (1,)),))
+    assert (row.input, row.output, row.meta) == (
+        "teh",
+        "the",
+        (("system", "Edit."), ("note", (1,))),
+    )
 
 
 def test_what_is_no_row_of_the_task_is_named(tmp_path: Path) -> None:

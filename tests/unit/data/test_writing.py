@@ -67,11 +67,38 @@ def test_spans_are_written_as_objects() -> None:
     assert data.to("jsonl") == [{"text": "ab", "spans": [{"start": 0, "end": 1, "label": "x"}]}]
 
 
-def test_a_field_is_never_overwritten_by_meta() -> None:
-    row = ClassificationRow(text="t", label="l", meta=(("text", "other"), ("n", 1)))
-    assert Dataset.from_rows([row], Classification()).to("jsonl") == [
-        {"text": "t", "label": "l", "n": 1}
-    ]
+def test_columns_that_are_called_like_a_field_are_written_under_another_name() -> None:
+    meta = (("label", "old"), ("meta.label", 1), ("lang", "de"), ("lang", "en"), ("id", "x"))
+    row = ClassificationRow(text="a", label="b", meta=meta)
+    data = Dataset.from_rows([row], Classification())
+    expected = {
+        "text": "a",
+        "label": "b",
+        "meta.label": "old",
+        "meta.meta.label": 1,
+        "lang": "de",
+        "meta.lang": "en",
+        "meta.id": "x",
+    }
+    assert list(data.to("jsonl")) == [expected]
+
+
+def test_objects_in_meta_are_written_as_objects(tmp_path: Path) -> None:
+    record = {"text": "a", "label": "b", "by": {"name": "x", "notes": [{"at": 1}, []]}}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(record))
+    data = Dataset.read(path, Classification())
+    assert list(data.to("jsonl")) == [record]
+    assert hash(data[0]) == hash(Dataset.from_rows([record], Classification())[0])
+
+
+def test_rows_in_memory_that_are_nested_too_deeply_are_named() -> None:
+    deep: Any = "x"
+    for _ in range(5000):
+        deep = [deep]
+    rows = [{"text": "a", "label": "b"}, {"text": "a", "label": "b", "more": deep}]
+    with pytest.raises(DataError, match=r"rows\[1\].*nested"):
+        Dataset.from_rows(rows, Classification())
 
 
 def test_what_json_has_no_form_for_is_written_as_text(tmp_path: Path) -> None:

@@ -31,28 +31,35 @@ def folder(shared: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "format", "task", "count", "left_out"),
+    ("name", "format", "task", "count", "told", "left_out"),
     [
-        ("llama_factory/alpaca_en_demo.json", "alpaca", TEXT, 25, {}),
-        ("llama_factory/alpaca_zh_demo.json", "alpaca", TEXT, 10, {}),
-        ("llama_factory/identity.head10.json", "alpaca", TEXT, 10, {}),
-        ("axolotl/alpaca.json", "alpaca", TEXT, 2, {}),
+        ("llama_factory/alpaca_en_demo.json", "alpaca", TEXT, 25, 0, {}),
+        ("llama_factory/alpaca_zh_demo.json", "alpaca", TEXT, 10, 0, {}),
+        ("llama_factory/identity.head10.json", "alpaca", TEXT, 10, 0, {}),
+        ("axolotl/alpaca.json", "alpaca", TEXT, 2, 0, {}),
         # 11 with one question, 4 with a system turn before it, 5 with earlier rounds.
-        ("llama_factory/dpo_en_demo.json", "sharegpt-ranking", PAIRS, 15, {PAIR_OF_ROUNDS: 5}),
-        ("bedrock_anthropic/json_mode_dataset.head60.jsonl", "sharegpt", TEXT, 60, {}),
+        ("llama_factory/dpo_en_demo.json", "sharegpt-ranking", PAIRS, 15, 4, {PAIR_OF_ROUNDS: 5}),
+        ("bedrock_anthropic/json_mode_dataset.head60.jsonl", "sharegpt", TEXT, 60, 60, {}),
         # The second has four rounds, the fourth no question.
-        ("openai/toy_chat_fine_tuning.jsonl", "openai-chat", TEXT, 3, {ROUNDS: 2}),
-        ("azure_openai/sft_gsm8k_chat_train.head100.jsonl", "openai-chat", TEXT, 100, {}),
-        ("azure_openai/sft_gsm8k_chat_validation.jsonl", "openai-chat", TEXT, 50, {}),
+        ("openai/toy_chat_fine_tuning.jsonl", "openai-chat", TEXT, 3, 2, {ROUNDS: 2}),
+        ("azure_openai/sft_gsm8k_chat_train.head100.jsonl", "openai-chat", TEXT, 100, 100, {}),
+        ("azure_openai/sft_gsm8k_chat_validation.jsonl", "openai-chat", TEXT, 50, 50, {}),
     ],
 )
 def test_rows_are_read_and_the_others_counted(
-    folder: Path, name: str, format: str, task: Task, count: int, left_out: dict[str, int]
+    folder: Path,
+    name: str,
+    format: str,
+    task: Task,
+    count: int,
+    told: int,
+    left_out: dict[str, int],
 ) -> None:
     data = Dataset.read(folder / name, task, format=format, on_error="skip")
     assert len(data) == count
     assert Counter(one.message for one in data.misread) == left_out
-    assert all(row.meta == () for row in data)
+    assert sum(row.get("system") is not None for row in data) == told
+    assert all(row.meta == () or [key for key, _ in row.meta] == ["system"] for row in data)
     if left_out:
         with pytest.raises(DataError, match=f"{sum(left_out.values())} of"):
             Dataset.read(folder / name, task, format=format)

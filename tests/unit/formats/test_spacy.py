@@ -45,6 +45,7 @@ def paragraph(*tokens: tuple[str, Any], **rest: Any) -> dict[str, Any]:
         {"text": TEXT, "entities": [[7, 17, "PERSON"]]},
         {"text": TEXT, "spans": [{"start": 7, "end": 17, "label": "PERSON", "token_start": 2}]},
         {"text": TEXT, "label": [[7, 17, "PERSON"]]},
+        {"text": TEXT, "ents": [{"start": 7, "end": 17, "label": "PERSON"}]},
         {"text": TEXT, "entities": [[7, 17, "PERSON"]], "spans": {"sc": [[0, 3, "W"]]}},
         {"text": TEXT, "entities": None, "spans": [[7, 17, "PERSON"]], "answer": "accept"},
         {"text": TEXT, "entities": [[7, 17, "PERSON"]], "cats": {"a": 1, "b": 1}},
@@ -218,6 +219,24 @@ JSON = st.recursive(
     ),
     max_leaves=20,
 )
+
+
+@pytest.mark.parametrize("levels", [200, 900, 5000])
+def test_what_is_nested_deep_is_refused_like_anything_else(levels: int) -> None:
+    deep: Any = "x"
+    document: Any = {"text": TEXT, "entities": []}
+    for _ in range(levels):
+        deep, document = [deep], {"paragraphs": [document]}
+    wrong = [
+        document,
+        {"text": TEXT, "entities": [deep]},
+        {"text": TEXT, "entities": [[deep, 1, "A"]]},
+        {"text": TEXT, "entities": [], "answer": deep},
+        paragraph(("a", deep)),
+    ]
+    for record in wrong:
+        refusal = spanned(record)
+        assert isinstance(refusal, Undecoded) and len(refusal.message) < 300
 
 
 @given(JSON)

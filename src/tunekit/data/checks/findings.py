@@ -134,7 +134,7 @@ class Findings(tuple[Finding, ...]):
                 del told["row"]
                 by_row.setdefault(finding.row, []).append(told)
         for position, row in enumerate(self._data):
-            record = row_record(row)
+            record = row_record(row, self._data.task)
             if under in record:
                 raise InputError(
                     f"the rows have a column {under!r} already. Name another: annotated(under=…)."
