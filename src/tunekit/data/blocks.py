@@ -100,8 +100,7 @@ class BlocksSource(TextSource):
         document = self._document_at(begin) if at else None
         run = _Gathered()
         for number, block in self._blocks(lines, begin):
-            if lines.damage:
-                _forget(lines.damage, before=number)
+            lines.forget(before=number)
             if block and (DOCUMENT in "".join(block) or block[0].startswith("#")):
                 for first, part in self._sorted_out(number, block):
                     if part[0].startswith(DOCUMENT):
@@ -206,8 +205,7 @@ class BlocksSource(TextSource):
     # --- columns --------------------------------------------------------------------------------
 
     def _found(self, separator: str | None) -> Layout:
-        lines = (line for line in Lines(self.path, self.encoding) if not line.isspace())
-        sample = [line[:SAMPLE_WIDTH] for line in islice(lines, SAMPLE_LINES)]
+        sample = [line[:SAMPLE_WIDTH] for line in islice(self._solid(), SAMPLE_LINES)]
         sample = [line for line in sample if not line.startswith((DOCUMENT, "# "))] or sample
         found = detect(sample) if separator is None else parted_by(separator, sample)
         if found is None:
@@ -217,6 +215,15 @@ class BlocksSource(TextSource):
                 "Say what does: separator=…, or give another format=."
             )
         return found
+
+    def _solid(self) -> Iterator[str]:
+        """The lines that aren't blank."""
+        lines = Lines(self.path, self.encoding)
+        for number, line in enumerate(lines, 1):
+            if not line.isspace():
+                yield line
+            if number % RUN_LINES == 0:
+                lines.places((number,))  # forgets what is before
 
     def _column(self, name: str, number: int) -> int:
         width = self._layout.width
@@ -261,11 +268,6 @@ class _Gathered:
         if self.records:
             yield Run(self.numbers, lines.places(self.numbers), self.records)
             self.numbers, self.records = [], []
-
-
-def _forget(damage: dict[int, str], before: int) -> None:
-    for number in [number for number in damage if number < before]:
-        del damage[number]
 
 
 def _document_name(line: str, number: int) -> str:

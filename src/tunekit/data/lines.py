@@ -48,6 +48,7 @@ class Lines:
     def __init__(self, path: Path, encoding: str, line: int = 1, at: int = 0) -> None:
         self.damage: dict[int, str] = {}
         self._path, self._encoding = path, encoding
+        self._swept = line
         self._first = line  # the number of the line that the first of _begins is about
         self._begins = [at]  # where lines begin, down to the one that is read next
 
@@ -63,6 +64,14 @@ class Lines:
         self._first = first = numbers[0]
         begins = self._begins
         return [begins[number - first] for number in numbers]
+
+    def forget(self, before: int) -> None:
+        """What is wrong with lines before this one was said. To be called for every row: it looks
+        through all damage only when as many lines went by as that takes steps."""
+        if self.damage and before - self._swept >= len(self.damage):
+            for number in [number for number in self.damage if number < before]:
+                del self.damage[number]
+            self._swept = before
 
     def _pages(self) -> Iterator[list[str]]:
         encoding = self._encoding

@@ -24,6 +24,8 @@ __all__ = ["CsvSource", "JsonlSource", "TextSource"]
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 50
+#: After so many lines without a header what is known of them is dropped.
+BLANK_LINES = 4096
 #: The csv module refuses cells over 131,072 characters unless told otherwise. Without any limit
 #: one forgotten quote would swallow the rest of a file, however large.
 CELL_LIMIT = LINE_LIMIT
@@ -122,8 +124,9 @@ class CsvSource(TextSource):
         if broken is not None:
             numbers.append(begins[len(rows)])
             records.append(Misread(numbers[-1], None, _csv_hint(broken)))
-        for number in [number for number in lines.damage if number < begins[-1]]:
-            del lines.damage[number]
+        lines.forget(before=begins[-1])
+        if not numbers:
+            lines.places((begins[0],))  # forgets what is before
         return Run(numbers, lines.places(numbers), records)
 
     def _ragged(self, count: int) -> str:
@@ -137,7 +140,13 @@ class CsvSource(TextSource):
         lines = Lines(self.path, self.encoding)
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
         try:
-            header = next((cells for cells in reader if any(map(str.strip, cells))), None)
+            header = None
+            for cells in reader:
+                if any(map(str.strip, cells)):
+                    header = cells
+                    break
+                if reader.line_num % BLANK_LINES == 0:
+                    lines.places((reader.line_num,))  # forgets what is before
         except csv.Error as error:
             wrong = lines.damage.get(1) or _csv_hint(error)
             raise DataError(f"{self.place(1)}: {wrong}") from error
@@ -190,6 +199,8 @@ class JsonlSource(TextSource):
             numbers = [number for number, _ in solid]
             records = [self._read(number, text, lines.damage) for number, text in solid]
             yield Run(numbers, lines.places(numbers), records)
+            if not numbers:
+                lines.places((batch[0][0],))  # forgets what is before
 
     def _read(self, number: int, text: str, damage: dict[int, str]) -> dict[str, Any] | Misread:
         if number in damage:

@@ -12,9 +12,9 @@ Such a file doesn't have the text as it was: the tokens are joined by one space.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any, Final, NamedTuple
 
 from ..shapes import Example, Marks, Passage, Shape, Span
@@ -136,15 +136,25 @@ def other_spans(tags: Sequence[str]) -> list[Span]:
     if "," not in "".join(tags):
         return []
     parts = [_parts(tag) for tag in tags]
+    tracks: dict[str, dict[int, str]] = {}  # of each label its tags, by token
+    for at, one in enumerate(parts):
+        for text in one:
+            tracks.setdefault(_tag(text).label, {}).setdefault(at, text)
     labels = {tag.label for one in parts for text in one[1:] if (tag := _tag(text)).label}
-    first = set(spans_of_tags([one[0] for one in parts]))
     found: set[Span] = set()
     for label in labels:
-        track = (
-            next((text for text in one if _tag(text).label == label), OUTSIDE) for one in parts
-        )
-        found.update(spans_of_tags(track))
-    return sorted(found - first)
+        for start, tags in _stretches(tracks[label]):
+            found.update(
+                Span(start + begin, start + end, label) for begin, end, _ in spans_of_tags(tags)
+            )
+    return sorted(found.difference(spans_of_tags([one[0] for one in parts])))
+
+
+def _stretches(track: Mapping[int, str]) -> Iterator[tuple[int, list[str]]]:
+    """The tags of tokens that follow on each other, with the number of the first."""
+    for _, stretch in groupby(enumerate(track), lambda counted: counted[1] - counted[0]):
+        tokens = [token for _, token in stretch]
+        yield tokens[0], [track[token] for token in tokens]
 
 
 _NO_TAG: Final = Tag("", False, False)

@@ -253,6 +253,26 @@ def test_memory_stays_small_however_long_the_file_is(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < 200_000
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("a.conll", "a\tB-X\n"),
+        ("a.csv", "text,label\na,b\n"),
+        ("a.jsonl", '{"text":"a","label":"b"}'),
+    ],
+)
+def test_empty_lines_take_no_memory(tmp_path: Path, name: str, row: str) -> None:
+    task = Extraction() if name.endswith("conll") else Classification()
+    peaks = []
+    for count in (1_000, 500_000):
+        path = file(tmp_path / name, "\n" * count + row + "\n" * count)
+        tracemalloc.start()
+        assert len(Dataset.read(path, task)) == 1
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 10_000_000  # a page of 65,536 lines is known at a time
+
+
 # --- CoNLL, as others wrote it --------------------------------------------------------------------
 
 

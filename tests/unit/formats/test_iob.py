@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunekit.formats.base import Header, Undecoded
-from tunekit.formats.iob import Conll, UnknownTag, spans_of_tags
+from tunekit.formats.iob import Conll, UnknownTag, other_spans, spans_of_tags
 from tunekit.formats.registry import codec
 from tunekit.shapes import Example, Marks, Passage, Shape, Span
 
@@ -148,6 +148,21 @@ def test_the_first_of_several_tags_makes_the_span_and_the_others_are_kept() -> N
         "document": "7",
         "other_spans": ((3, 23, "location"), (27, 31, "corporation"), (27, 31, "location")),
     }
+
+
+@given(st.lists(st.lists(st.sampled_from(["B-a", "I-a", "E-b", "I-b", "S-c"]), max_size=3)))
+def test_the_spans_of_further_tags_are_those_of_each_label_alone(several: list[list[str]]) -> None:
+    tags = [",".join(one) or "O" for one in several]
+    first = spans_of_tags([one[0] if one else "O" for one in several])
+    further = {tag[2:] for one in several for tag in one[1:]}
+    expected = {
+        span
+        for label in further
+        for span in spans_of_tags(
+            [next((tag for tag in one if tag[2:] == label), "O") for one in several]
+        )
+    }
+    assert other_spans(tags) == sorted(expected.difference(first))
 
 
 def test_a_comma_in_a_label_parts_nothing() -> None:
