@@ -1,7 +1,8 @@
-"""What a training leaves: a head in safetensors, and JSON that says how to use it."""
+"""The artifact's files: tensors in safetensors, and JSON that says how to use them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
@@ -11,44 +12,42 @@ from safetensors.torch import load_file, save
 
 from ..durable import new_folder, write_file
 from ..errors import ModelError
-from .card import CARD, HEAD, Artifact, read_card
-from .head import Head
+from .card import CARD, HEAD, Artifact
 
-__all__ = ["read_artifact", "write_artifact"]
+__all__ = ["Tensors", "read_tensors", "write_artifact"]
+
+Tensors = Mapping[str, torch.Tensor]
 
 
-def write_artifact(folder: Path, card: Artifact, head: Head) -> None:
+def write_artifact(folder: Path, card: Artifact, tensors: Mapping[str, Tensors]) -> None:
     """Write a new folder, as a whole or not at all.
+
+    Args:
+        folder: new.
+        card: what the artifact says about itself.
+        tensors: by file (see :mod:`tunekit.training.card`) and name.
 
     Raises:
         StoreError: it exists, or the disk refused.
     """
     with new_folder(folder) as temporary:
-        tensors = {"weight": head.weight.contiguous(), "bias": head.bias.contiguous()}
-        write_file(temporary / HEAD, save(tensors))
+        for file, named in tensors.items():
+            ready = {name: one.detach().cpu().contiguous() for name, one in named.items()}
+            write_file(temporary / file, save(ready))
         text = orjson.dumps(card.model_dump(mode="json"), option=orjson.OPT_INDENT_2)
         write_file(temporary / CARD, text)
 
 
-def read_artifact(folder: Path) -> tuple[Artifact, Head]:
-    """Read what :func:`write_artifact` wrote.
+def read_tensors(folder: Path, file: str = HEAD) -> dict[str, torch.Tensor]:
+    """The tensors of one file, by name.
 
     Raises:
-        ModelError: something is missing or damaged; the message says which file.
+        ModelError: it is missing or damaged; the message says which file.
     """
-    card = read_card(folder)
-    path = folder / HEAD
+    path = folder / file
     try:
-        tensors = load_file(path)
-        head = Head(tensors["weight"], tensors["bias"])
-    except (OSError, SafetensorError, KeyError) as error:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
         raise ModelError(
             f"{path} can't be read ({error}). Train again, or copy it again."
         ) from error
-    fits = head.weight.ndim == 2 and head.weight.shape[1] == len(card.labels) == len(head.bias)
-    if not fits or head.weight.dtype != torch.float32:
-        raise ModelError(
-            f"{path} doesn't fit the {len(card.labels)} labels of {CARD}. "
-            "Train again, or copy it again."
-        )
-    return card, head

@@ -29,12 +29,12 @@ class CountingEncoder(Encoder):
     @property
     def depth(self) -> Depth:
         """How large the base model is."""
-        config = self._model.config
+        config = self.module.config
         wide = getattr(config, "intermediate_size", None) or getattr(config, "hidden_dim", None)
         return Depth(
             layers=int(config.num_hidden_layers),
             inner=int(wide or 4 * self.dimensions),
-            stored=sum(one.numel() * one.element_size() for one in self._model.parameters()),
+            stored=sum(one.numel() * one.element_size() for one in self.module.parameters()),
         )
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> torch.Tensor:

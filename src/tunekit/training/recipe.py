@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import ModelError
 from ..shapes import Shape
 
-__all__ = ["Base", "HeadSettings", "Precision", "Recipe"]
+__all__ = ["Base", "Method", "Precision", "Recipe", "Settings"]
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
+Method: TypeAlias = Literal[
+    "auto", "head", "full", "lora", "bi-encoder", "cross-encoder", "zero-shot"
+]
 
 
 class _Values(BaseModel):
@@ -33,34 +36,43 @@ class Base(_Values):
     limit: int = Field(ge=1)
 
 
-class HeadSettings(_Values):
-    """What can be set about a head.
+class Settings(_Values):
+    """What can be set about a training; ``None`` is what the method chooses itself.
 
-    ``weight_decay`` is the factor of the squared weights in the loss (half of it, as optimizers
-    count): ``mean cross-entropy + weight_decay / 2 * sum(W ** 2)``. ``None`` chooses it on rows
-    that are held out. ``max_length`` counts tokens; ``None`` is what the base model was made for.
+    ``max_length`` counts tokens. ``weight_decay`` of a head is the factor of the squared weights in
+    the loss (half of it, as optimizers count): ``mean cross-entropy + weight_decay / 2 *
+    sum(W ** 2)``; elsewhere it is AdamW's. ``batch_size`` counts the examples of one optimizer
+    step, whatever fits into memory at once. ``warmup`` is a share of all steps.
+    ``class_weights="balanced"`` gives every label the same weight in the loss.
     """
 
     seed: int = Field(default=0, ge=0, lt=2**63)
     max_length: int | None = Field(default=None, ge=8)
     weight_decay: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    epochs: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    batch_size: int | None = Field(default=None, ge=1)
+    warmup: float | None = Field(default=None, ge=0, lt=1)
+    lora_rank: int | None = Field(default=None, ge=1)
+    lora_alpha: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    class_weights: Literal["balanced"] | None = None
 
 
 class Recipe(_Values):
     """One training, complete: the same recipe and data give the same model.
 
-    ``device`` is ``"auto"`` or a torch device; ``precision`` that of the training embeddings;
-    ``base_path`` is the folder of the base weights here, ``cache`` the folder in which embeddings
-    are kept, or ``None``.
+    ``labels`` are empty where the shape has none. ``device`` is ``"auto"`` or a torch device;
+    ``precision`` that of training; ``base_path`` is the folder of the base weights here, ``cache``
+    the folder in which embeddings are kept, or ``None``.
     """
 
     version: Literal[1] = 1
-    method: Literal["head", "zero-shot"] = "head"
+    method: Method = "head"
     shape: Shape = Shape.LABELLED
     base: Base
     base_path: str
-    labels: tuple[str, ...]
-    settings: HeadSettings = HeadSettings()
+    labels: tuple[str, ...] = ()
+    settings: Settings = Settings()
     device: str = "auto"
     threads: int | None = Field(default=None, ge=1)
     precision: Precision = "auto"

@@ -1,54 +1,35 @@
-"""An artifact at work: texts in, probabilities out."""
+"""An artifact at work: inputs in, targets out."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
-import torch
-
-from ..errors import ModelError
-from ..shapes import Passage, Weights
-from .artifact import read_artifact
-from .card import Artifact
-from .encoder import Encoder, Progress
-from .head import Head
+from ..shapes import Shape, Target
+from .card import Artifact, read_card
+from .encoder import Progress
 from .recipe import Precision
 
 __all__ = ["Runtime", "load"]
 
+#: What answers for each shape: a module with ``answering(card, artifact, base_path, **machine)``.
+ANSWERING = {Shape.LABELLED: "answering_labels"}
 
-class Runtime:
-    """A loaded head. Safe to use from several threads: nothing in it changes."""
 
-    def __init__(self, card: Artifact, head: Head, encoder: Encoder) -> None:
-        if head.weight.shape[0] != encoder.dimensions:
-            raise ModelError(
-                f"the head is for vectors of {head.weight.shape[0]} numbers, and {card.base.name} "
-                f"gives {encoder.dimensions}. Give the base model that it was trained on."
-            )
-        self.card = card
-        self._head = head
-        self._encoder = encoder
+class Runtime(Protocol):
+    """A loaded model. Safe to use from several threads: nothing in it changes."""
 
-    def predict(
-        self, passages: Sequence[Passage], progress: Progress | None = None
-    ) -> list[Weights]:
-        """The probabilities of all labels, highest first, for each passage in order.
+    card: Artifact
 
-        They are those of the head alone: the temperature belongs to the model. ``progress`` is
-        told after each batch how many texts it had; what it raises ends the work.
+    def predict(self, inputs: Sequence[Any], progress: Progress | None = None) -> Sequence[Target]:
+        """One target per input of the artifact's shape, in order.
+
+        Probabilities are those of the network alone: the temperature belongs to the model.
+        ``progress`` is told after each batch how many inputs it had; what it raises ends the work.
         """
-        vectors = self._encoder.encode([passage.text for passage in passages], progress)
-        with torch.inference_mode():
-            probabilities = self._head.logits(vectors).softmax(1)
-            # Stable, so that labels of equal probability keep their order.
-            ranked = probabilities.sort(dim=1, descending=True, stable=True)
-        labels = self.card.labels
-        return [
-            Weights(tuple(zip([labels[place] for place in places], values, strict=True)))
-            for places, values in zip(ranked.indices.tolist(), ranked.values.tolist(), strict=True)
-        ]
+        ...
 
 
 def load(
@@ -75,13 +56,14 @@ def load(
         WeightsError: the base weights can't be loaded.
         ConfigError: this machine has no such device.
     """
-    card, head = read_artifact(artifact)
-    encoder = Encoder(
-        card.base,
+    card = read_card(artifact)
+    module = importlib.import_module(f".{ANSWERING[card.shape]}", __package__)
+    runtime: Runtime = module.answering(
+        card,
+        artifact,
         base_path,
-        max_length=card.max_length,
         device=device,
         threads=threads,
         precision="fp32" if precision == "auto" else precision,
     )
-    return Runtime(card, head, encoder)
+    return runtime

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from .artifact import write_artifact
-from .card import Artifact
+from .card import HEAD, Artifact
 from .encoder import Encoder
 from .head import Head
 from .recipe import Recipe
@@ -49,7 +49,8 @@ def write_zero_shot(folder: Path, recipe: Recipe, descriptions: Mapping[str, str
         precision=encoder.precision,
         temperature=None,
     )
-    write_artifact(folder, card, Head(SCALE * vectors.T, torch.zeros(len(recipe.labels))))
+    head = Head(SCALE * vectors.T, torch.zeros(len(recipe.labels)))
+    write_artifact(folder, card, {HEAD: head._asdict()})
 
 
 def _texts(labels: Sequence[str], descriptions: Mapping[str, str]) -> list[str]:

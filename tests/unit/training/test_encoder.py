@@ -12,8 +12,9 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch", reason="needs the extra local")
 
 from tunekit.errors import ConfigError, WeightsError  # noqa: E402
+from tunekit.training.base_model import choose_precision  # noqa: E402
 from tunekit.training.cache import embed  # noqa: E402
-from tunekit.training.encoder import Encoder, choose_precision  # noqa: E402
+from tunekit.training.encoder import Encoder  # noqa: E402
 from tunekit.training.recipe import Base  # noqa: E402
 
 BASE = Base(name="tiny", files=(("model.safetensors", "0"),), max_length=64, limit=64)

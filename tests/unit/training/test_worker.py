@@ -14,7 +14,7 @@ import pytest
 from tunekit.shapes import Example, Passage, Weights
 from tunekit.training.card import read_card
 from tunekit.training.folder import RunFolder
-from tunekit.training.recipe import Base, HeadSettings, Recipe
+from tunekit.training.recipe import Base, Recipe, Settings
 from tunekit.weights import read_folder
 
 pytestmark = pytest.mark.torch
@@ -197,7 +197,7 @@ def test_killed_worker_leaves_nothing_half_written_and_the_next_one_ends_it(
     [
         (b"{", "train.jsonl:37 is no JSON"),
         (b'{"input": {"text": "x"}}', "train.jsonl:37 no objects"),
-        (b'{"input": {"question": "x", "options": []}, "target": {"text": "x"}}', "one label"),
+        (b'{"input": {"question": "x", "options": []}, "target": {"text": "x"}}', "37 is Que"),
         (b'{"input": {"text": "x"}, "target": {"weights": [["nobody", 1]]}}', "'nobody'"),
     ],
 )
@@ -248,12 +248,12 @@ def test_missing_base_is_refused(run: RunFolder, tiny_encoder: Path, tmp_path: P
 def test_unexpected_error_points_to_the_log(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tunekit.training import worker
+    from tunekit.training import labelled
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("odd")
 
-    monkeypatch.setattr(worker, "fit", broken)
+    monkeypatch.setattr(labelled, "fit", broken)
     error = failed(run)
     assert error == {"code": "ZeroDivisionError", "message": error["message"]}
     assert "worker.log" in error["message"]
@@ -261,12 +261,12 @@ def test_unexpected_error_points_to_the_log(
 
 
 def test_no_memory_says_what_to_do(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tunekit.training import worker
+    from tunekit.training import labelled
 
     def broken(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(worker, "embed", broken)
+    monkeypatch.setattr(labelled, "embed", broken)
     error = failed(run)
     assert error["code"] == "OutOfMemory"
     assert "fewer rows" in error["message"]
@@ -343,7 +343,7 @@ def test_same_recipe_same_model_and_a_cache_changes_nothing(
 
     heads = []
     for cache in (None, str(tmp_path / "cache"), str(tmp_path / "cache")):
-        write_recipe(run, tiny_encoder, cache=cache, settings=HeadSettings(seed=3))
+        write_recipe(run, tiny_encoder, cache=cache, settings=Settings(seed=3))
         train(run)
         heads.append((run.artifact / "head.safetensors").read_bytes())
     assert heads[0] == heads[1] == heads[2]

@@ -14,14 +14,14 @@ from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
-from ...training.recipe import HeadSettings, Precision
+from ...training.recipe import Precision, Settings
 from ...weights import locate
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from .estimates import estimate
 from .kept import check_kept, keep
 from .models import Models, require_extra
 from .process import start, stop
-from .recipes import Machine, check_machine, head_settings, recipe
+from .recipes import SETTINGS, Machine, check_machine, recipe, settings_for
 
 __all__ = ["LocalBackend"]
 
@@ -98,7 +98,8 @@ class LocalBackend:
         return (HEAD,)
 
     def hyperparameters(self, route: Route, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        return head_settings(self.name, given).model_dump()
+        settings = settings_for(self.name, route.method, given)
+        return settings.model_dump(include=set(SETTINGS[route.method]))
 
     def prepare(self, setup: Setup) -> Estimate:
         routes = self.routes(setup.model)
@@ -121,7 +122,7 @@ class LocalBackend:
             backend=self.name,
             task=work.task,
             weights=locate(work.model, home=self._home),
-            settings=head_settings(self.name, work.hyperparameters),
+            settings=settings_for(self.name, work.route.method, work.hyperparameters),
             machine=self._machine,
         )
         write_file(run.recipe, told.model_dump_json(indent=1).encode())
@@ -211,7 +212,7 @@ class LocalBackend:
             backend=self.name,
             task=task,
             weights=locate(model, home=self._home),
-            settings=HeadSettings(),
+            settings=Settings(),
             machine=self._machine,
         )
         descriptions = dict(getattr(task, "descriptions", ()))

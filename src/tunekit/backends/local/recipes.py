@@ -11,21 +11,27 @@ from pydantic import ValidationError
 
 from ...errors import ConfigError, HyperparameterError, UnsupportedTask, did_you_mean
 from ...tasks.base import Task
-from ...training.recipe import Base, HeadSettings, Precision, Recipe
+from ...training.recipe import Base, Precision, Recipe, Settings
 from ...weights import BaseWeights
 
-__all__ = ["Machine", "check_machine", "head_settings", "recipe"]
+__all__ = ["SETTINGS", "Machine", "check_machine", "recipe", "settings_for"]
 
 #: Torch's names of what it computes on. Whether one is there is seen when a model is loaded.
 DEVICES = ("auto", "cpu", "cuda", "hpu", "mps", "mtia", "xla", "xpu")
-WHY_NOT = {
-    "epochs": "a head is solved to its optimum, not in epochs",
-    "learning_rate": "a head is solved to its optimum, not in steps",
-    "batch_size": "a head sees all rows at once",
-    "warmup": "a head is solved to its optimum, not in steps",
-    "lora_rank": "the base model's weights stay as they are",
-    "lora_alpha": "the base model's weights stay as they are",
-    "beta": "it belongs to preference training",
+#: The settings of each method, and why it has no others.
+SETTINGS: Mapping[str, frozenset[str]] = {
+    "head": frozenset(("seed", "max_length", "weight_decay")),
+}
+WHY_NOT: Mapping[str, Mapping[str, str]] = {
+    "head": {
+        "epochs": "a head is solved to its optimum, not in epochs",
+        "learning_rate": "a head is solved to its optimum, not in steps",
+        "batch_size": "a head sees all rows at once",
+        "warmup": "a head is solved to its optimum, not in steps",
+        "lora_rank": "the base model's weights stay as they are",
+        "lora_alpha": "the base model's weights stay as they are",
+        "beta": "it belongs to preference training",
+    },
 }
 
 
@@ -62,22 +68,22 @@ def check_machine(backend: str, machine: Machine) -> None:
         )
 
 
-def head_settings(backend: str, given: Mapping[str, Any]) -> HeadSettings:
-    """Portable hyperparameters as a head's settings.
+def settings_for(backend: str, method: str, given: Mapping[str, Any]) -> Settings:
+    """Portable hyperparameters as a method's settings.
 
     Raises:
-        HyperparameterError: one that a head doesn't have, and why; or a value out of range.
+        HyperparameterError: one that the method doesn't have, and why; or a value out of range.
     """
-    there = sorted(HeadSettings.model_fields)
+    there = sorted(SETTINGS[method])
     for name in given:
-        if name not in HeadSettings.model_fields:
-            why = WHY_NOT.get(name) or did_you_mean(name, there)
+        if name not in there:
+            why = WHY_NOT[method].get(name) or did_you_mean(name, there)
             raise HyperparameterError(
-                f"{backend}: method 'head' has no {name!r}: {why.rstrip('.')}. "
+                f"{backend}: method {method!r} has no {name!r}: {why.rstrip('.')}. "
                 f"It has {', '.join(there)}."
             )
     try:
-        return HeadSettings.model_validate(dict(given))
+        return Settings.model_validate(dict(given))
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         raise HyperparameterError(
@@ -92,7 +98,7 @@ def recipe(
     backend: str,
     task: Task,
     weights: BaseWeights,
-    settings: HeadSettings,
+    settings: Settings,
     machine: Machine,
 ) -> Recipe:
     """The recipe of one training.

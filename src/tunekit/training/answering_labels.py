@@ -1,0 +1,95 @@
+"""Labels for texts, with their probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..errors import ModelError
+from ..shapes import Passage, Weights
+from .artifact import read_tensors
+from .card import CARD, HEAD, Artifact
+from .encoder import Encoder, Progress
+from .head import Head
+from .recipe import Precision
+
+__all__ = ["Labels", "answering"]
+
+
+class Labels:
+    """A head on an encoder. Nothing in it changes."""
+
+    def __init__(self, card: Artifact, head: Head, encoder: Encoder) -> None:
+        if head.weight.shape[0] != encoder.dimensions:
+            raise ModelError(
+                f"the head is for vectors of {head.weight.shape[0]} numbers, and {card.base.name} "
+                f"gives {encoder.dimensions}. Give the base model that it was trained on."
+            )
+        self.card = card
+        self._head = head
+        self._encoder = encoder
+
+    def predict(
+        self, passages: Sequence[Passage], progress: Progress | None = None
+    ) -> list[Weights]:
+        """The probabilities of all labels, highest first, for each passage in order."""
+        vectors = self._encoder.encode([passage.text for passage in passages], progress)
+        with torch.inference_mode():
+            probabilities = self._head.logits(vectors).softmax(1)
+            # Stable, so that labels of equal probability keep their order.
+            ranked = probabilities.sort(dim=1, descending=True, stable=True)
+        labels = self.card.labels
+        return [
+            Weights(tuple(zip([labels[place] for place in places], values, strict=True)))
+            for places, values in zip(ranked.indices.tolist(), ranked.values.tolist(), strict=True)
+        ]
+
+
+def answering(
+    card: Artifact,
+    artifact: Path,
+    base_path: Path,
+    *,
+    device: str,
+    threads: int | None,
+    precision: Precision,
+) -> Labels:
+    """Load a head and its encoder.
+
+    Raises:
+        ModelError: the head can't be read, or doesn't fit.
+        WeightsError: the base weights can't be loaded.
+        ConfigError: this machine has no such device.
+    """
+    encoder = Encoder(
+        card.base,
+        base_path,
+        max_length=card.max_length,
+        device=device,
+        threads=threads,
+        precision=precision,
+    )
+    return Labels(card, read_head(card, artifact), encoder)
+
+
+def read_head(card: Artifact, artifact: Path) -> Head:
+    """The head of an artifact.
+
+    Raises:
+        ModelError: it is missing, damaged, or doesn't fit the labels.
+    """
+    tensors = read_tensors(artifact)
+    path = artifact / HEAD
+    try:
+        head = Head(tensors["weight"], tensors["bias"])
+    except KeyError as error:
+        raise ModelError(f"{path} has no {error}. Train again, or copy it again.") from error
+    fits = head.weight.ndim == 2 and head.weight.shape[1] == len(card.labels) == len(head.bias)
+    if not fits or head.weight.dtype != torch.float32:
+        raise ModelError(
+            f"{path} doesn't fit the {len(card.labels)} labels of {CARD}. "
+            "Train again, or copy it again."
+        )
+    return head
