@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..errors import DataError, InputError
 from ..shapes import Failure
 from ..tasks.base import Row, Task
 from ..tasks.classification import Classification, ClassificationRow, Label
-from .metrics import Cells, Measure, cells, interval
+from .classification_report import ClassificationReport, Confusion, FailedRow, WrongRow
+from .metrics import Cells, Measure, cells, intervals, scores
+from .pairing import paired
 from .reliability import Calibration, calibration_error, log_loss
-from .report import ClassificationReport, ClassScores, Confusion, FailedRow, WrongRow
 
 __all__ = ["evaluate_classification"]
 
@@ -28,41 +28,30 @@ def evaluate_classification(
     truth: list[str] = []
     wrong: list[WrongRow] = []
     failures: list[FailedRow] = []
-    for number, row in enumerate(rows):
-        if not isinstance(row, ClassificationRow):
-            raise InputError(f"row {number}: expected a ClassificationRow, got {type(row)!r}.")
+    for number, row, said in paired(rows, predictions, ClassificationRow, Label):
         truth.append(row.label)
-        said = predictions[number] if number < len(predictions) else None
         if isinstance(said, Failure):
             failures.append(FailedRow(number, row.id, row.text, row.label, said.code, said.detail))
-        elif isinstance(said, Label):
-            if said.label != row.label:
-                # A backend's number may be numpy's, which JSON doesn't take.
-                sure = None if said.probability is None else float(said.probability)
-                wrong.append(WrongRow(number, row.id, row.text, row.label, said.label, sure))
-        elif number < len(predictions):
-            raise InputError(
-                f"prediction {number}: expected a Label or a Failure, got {type(said)!r}."
-            )
-    if not truth:
-        raise DataError("There are no rows to evaluate on. Give the held-out part of a split.")
-    if len(truth) != len(predictions):
-        raise InputError(f"{len(truth)} rows and {len(predictions)} predictions: give one each.")
+        elif said.label != row.label:
+            # A backend's number may be numpy's, which JSON doesn't take.
+            sure = None if said.probability is None else float(said.probability)
+            wrong.append(WrongRow(number, row.id, row.text, row.label, said.label, sure))
 
     answers = [(t, p) for t, p in zip(truth, predictions, strict=True) if isinstance(p, Label)]
     names = sorted({*truth, *(answer.label for _, answer in answers)})
     found = _cells(names, truth, predictions)
+    accuracy, macro_f1 = intervals(found, [found.accuracy, found.macro_f1])
     ece, ece_missing = _calibration(answers, len(truth))
     known = task.labels if isinstance(task, Classification) else None
     return ClassificationReport(
         model_kind=model_kind,
         rows=len(truth),
-        accuracy=interval(found, found.accuracy),
-        macro_f1=interval(found, found.macro_f1),
+        accuracy=accuracy,
+        macro_f1=macro_f1,
         ece=ece,
         ece_missing=ece_missing,
         log_loss=_log_loss(answers),
-        per_class=_scores(names, found),
+        per_class=scores(names, *(part[0] for part in found.per_label(found.counts))),
         confusion=_confusion(names, found),
         wrong=tuple(sorted(wrong, key=lambda row: (-(row.probability or 0.0), row.row))),
         failures=tuple(failures),
@@ -102,20 +91,6 @@ def _log_loss(answers: Sequence[tuple[str, Label]]) -> Measure | None:
     if not given or len(given) < len(answers):
         return None
     return log_loss(np.array(given, dtype=float))
-
-
-def _scores(names: list[str], found: Cells) -> tuple[ClassScores, ...]:
-    right, rows, predictions = (part[0] for part in found.per_label(found.counts))
-    return tuple(
-        ClassScores(
-            label=name,
-            precision=float(right[i] / predictions[i]) if predictions[i] else 0.0,
-            recall=float(right[i] / rows[i]) if rows[i] else 0.0,
-            f1=float(2 * right[i] / (rows[i] + predictions[i])),
-            support=int(rows[i]),
-        )
-        for i, name in enumerate(names)
-    )
 
 
 def _confusion(names: list[str], found: Cells) -> tuple[Confusion, ...]:

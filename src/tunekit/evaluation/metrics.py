@@ -1,19 +1,31 @@
 """Counting right and wrong answers, and how far the counts can be trusted.
 
-All of it works on *cells*: how often each pair (true label, predicted label) occurs. There are
-far fewer of them than rows, and fewer than classes squared, so that a thousand resamples of them
-are cheap.
+It works on *cells*: rows that count the same, such as those with the same pair (true label,
+predicted label). There are far fewer of them than rows, so that a thousand resamples are cheap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cells", "Measure", "cells", "interval", "resamples"]
+from .base_report import ClassScores
+
+__all__ = [
+    "Cells",
+    "Counted",
+    "Measure",
+    "cells",
+    "interval",
+    "intervals",
+    "mean_interval",
+    "resamples",
+    "scores",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,6 +46,20 @@ class Measure(NamedTuple):
     def to_dict(self) -> dict[str, float]:
         """``{"value", "low", "high"}``."""
         return self._asdict()
+
+
+class Counted(Protocol):
+    """Rows sorted into cells: what :func:`intervals` resamples."""
+
+    @property
+    def of_row(self) -> Ints:
+        """The cell of each row."""
+        ...
+
+    @property
+    def counts(self) -> Floats:
+        """Rows per cell, as one resample: shape (1, cells)."""
+        ...
 
 
 class Cells(NamedTuple):
@@ -99,15 +125,63 @@ def resamples(rows: int) -> Iterator[Ints]:
         yield random.integers(0, rows, rows)
 
 
-def interval(found: Cells, figure: Callable[[Floats], Floats]) -> Measure:
-    """A figure of the cells with its 95 % percentile bootstrap interval.
+def intervals(found: Counted, figures: Sequence[Callable[[Floats], Floats]]) -> tuple[Measure, ...]:
+    """Figures of the cells, each with its 95 % percentile bootstrap interval.
+
+    A figure takes counts of the shape (resamples, cells) and returns one number per resample; NaN
+    where it isn't defined. Resamples in which it isn't stay out of its interval; where it isn't
+    defined on the rows themselves, it is 0, and so are both ends.
 
     Source: Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
     """
+    once = found.counts
     draws = resamples(len(found.of_row))
-    drawn: list[Floats] = []
-    while batch := [draw for _, draw in zip(range(AT_ONCE), draws, strict=False)]:
-        counts = [np.bincount(found.of_row[draw], minlength=len(found.true)) for draw in batch]
-        drawn.append(figure(np.array(counts, dtype=float)))
-    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975])
-    return Measure(float(figure(found.counts)[0]), float(low), float(high))
+    drawn: list[list[Floats]] = [[] for _ in figures]
+    while counts := [
+        np.bincount(found.of_row[draw], minlength=once.shape[1]) for draw in islice(draws, AT_ONCE)
+    ]:
+        batch = np.array(counts, dtype=float)
+        for figure, values in zip(figures, drawn, strict=True):
+            values.append(figure(batch))
+    return tuple(
+        _measure(float(figure(once)[0]), np.concatenate(values))
+        for figure, values in zip(figures, drawn, strict=True)
+    )
+
+
+def interval(found: Counted, figure: Callable[[Floats], Floats]) -> Measure:
+    """One figure with its interval: see :func:`intervals`."""
+    return intervals(found, [figure])[0]
+
+
+def mean_interval(values: Floats) -> Measure:
+    """The mean of one number per row, with its 95 % percentile bootstrap interval."""
+    drawn = np.array([values[draw].mean() for draw in resamples(len(values))])
+    return _measure(float(values.mean()), drawn)
+
+
+def scores(
+    names: Sequence[str], right: Floats, true: Floats, predicted: Floats
+) -> tuple[ClassScores, ...]:
+    """The scores of each label, given how often it was answered rightly, is true, was answered.
+
+    A share of nothing is 0, as with scikit-learn's ``zero_division=0``.
+    """
+    return tuple(
+        ClassScores(
+            label=name,
+            precision=float(hits / said) if said else 0.0,
+            recall=float(hits / there) if there else 0.0,
+            f1=float(2 * hits / (there + said)) if there + said else 0.0,
+            support=int(there),
+        )
+        for name, hits, there, said in zip(names, right, true, predicted, strict=True)
+    )
+
+
+def _measure(value: float, drawn: Floats) -> Measure:
+    defined = drawn[~np.isnan(drawn)]
+    if np.isnan(value) or not len(defined):
+        return Measure(0.0, 0.0, 0.0)
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return Measure(value, float(low), float(high))

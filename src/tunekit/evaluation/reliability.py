@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import RESAMPLES, SEED, Floats, Ints, Measure, resamples
+from .metrics import RESAMPLES, SEED, Floats, Ints, Measure, mean_interval, resamples
 
 __all__ = ["Calibration", "calibration_error", "log_loss"]
 
@@ -76,6 +76,4 @@ def log_loss(of_truth: Floats) -> Measure:
     A probability of 0, and that of a label which the model doesn't know, counts as 1e-15.
     """
     losses = -np.log(np.clip(of_truth, FLOOR, 1.0))
-    drawn = [losses[draw].mean() for draw in resamples(len(losses))]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Measure(float(losses.mean()), float(low), float(high))
+    return mean_interval(losses)

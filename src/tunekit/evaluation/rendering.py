@@ -1,4 +1,4 @@
-"""A report for people: as rich tables, and the same as plain text.
+"""What reports for people are made of: rich tables, and the same as plain text.
 
 What comes from data is never read as markup, and never reaches a terminal as a control sequence.
 """
@@ -6,8 +6,7 @@ What comes from data is never read as markup, and never reaches a terminal as a 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
@@ -16,14 +15,31 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from .report import ClassificationReport
+from .base_report import ClassScores
+from .metrics import Measure
+from .reliability import Calibration
 
-__all__ = ["as_rich", "as_text"]
+__all__ = [
+    "LABEL_WIDTH",
+    "ROWS_SHOWN",
+    "TEXT_WIDTH",
+    "as_text",
+    "count_rows",
+    "counted",
+    "failure_table",
+    "figure_table",
+    "floor_note",
+    "label_table",
+    "one_line",
+    "stacked",
+    "table",
+    "title",
+    "unknown_labels_note",
+    "wrong_title",
+]
 
 #: How much is shown; ``to_dict`` has all.
 LABELS_SHOWN = 12
-CONFUSIONS_SHOWN = 8
 ROWS_SHOWN = 6
 LABEL_WIDTH = 30
 TEXT_WIDTH = 70
@@ -33,143 +49,113 @@ WIDTH = 100
 JOINER = "\u200d"
 
 
-def as_text(report: ClassificationReport) -> str:
-    """The report in plain text, without colours, at most 100 columns wide."""
+def as_text(shown: RenderableType) -> str:
+    """What rich would show, in plain text, without colours, at most 100 columns wide."""
     out = io.StringIO()
     console = Console(
         file=out, width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False
     )
-    console.print(as_rich(report))
+    console.print(shown)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
 
 
-def as_rich(report: ClassificationReport) -> RenderableType:
-    """The report as tables."""
-    parts: list[RenderableType] = [_figures(report)]
-    if notes := [Text(f" {note}", style="yellow") for note in _notes(report)]:
-        parts.append(Group(*notes))
-    parts.append(_labels(report))
-    if any(pair.truth != pair.predicted for pair in report.confusion):
-        parts.append(_confusions(report))
-    if report.wrong:
-        parts.append(_wrong(report))
-    if report.failures:
-        parts.append(_failures(report))
-    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
+def stacked(
+    figures: Table, notes: Iterable[str], parts: Iterable[RenderableType]
+) -> RenderableType:
+    """A whole report: the figures, what must be known about them, and the other tables."""
+    all_parts: list[RenderableType] = [figures]
+    if lines := [Text(f" {note}", style="yellow") for note in notes]:
+        all_parts.append(Group(*lines))
+    all_parts.extend(parts)
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in all_parts))
 
 
-def _figures(report: ClassificationReport) -> Table:
-    kind = f" · {report.model_kind} model" if report.model_kind else ""
-    table = _table(
-        f"Classification · {_rows(report.rows)}{kind}", "", "value", "95 % interval", "note"
-    )
-    answered = report.rows - len(report.failures)
-    for name, measure, note in (
-        ("accuracy", report.accuracy, ""),
-        ("macro-F1", report.macro_f1, f"mean over {len(report.per_class)} labels"),
-        ("ECE", report.ece, ""),
-        ("log loss", report.log_loss, ""),
-    ):
-        if measure is None:
-            continue
-        if name == "ECE" and report.ece is not None:
-            note = f"a perfectly calibrated model would have {report.ece.floor:.3f} here"
-        if name in ("ECE", "log loss") and answered < report.rows:
-            note = f"{note} ({_rows(answered)} with an answer)".strip()
-        table.add_row(
-            Text(name, style="bold"),
-            Text(f"{measure.value:.3f}", style="bold cyan"),
-            Text(f"{measure.low:.3f} - {measure.high:.3f}"),
-            Text(note, style="dim"),
-        )
-    return table
+def title(task: str, rows: int, model_kind: str | None) -> str:
+    """What stands above a report."""
+    return f"{task} · {count_rows(rows)}{f' · {model_kind} model' if model_kind else ''}"
 
 
-def _notes(report: ClassificationReport) -> Iterable[str]:
-    if report.ece is None:
-        yield f"No ECE: {report.ece_missing}."
-    if report.failures:
-        yield f"Without an answer, and counted as wrong: {_rows(len(report.failures))}."
-    if report.unknown_labels:
-        names = ", ".join(_line(label, LABEL_WIDTH) for label in report.unknown_labels[:5])
-        more = len(report.unknown_labels) - 5
-        yield (
-            f"The model doesn't know these labels, so it can't get them right: {names}"
-            f"{f' and {more} more' if more > 0 else ''}."
-        )
-    occurring = [scores for scores in report.per_class if scores.support]
-    if len(occurring) == 1:
-        name = _line(occurring[0].label, LABEL_WIDTH)
-        yield f"All rows have the label {name}: this says little about the others."
+def figure_table(
+    name: str, figures: Iterable[tuple[str, Measure | Calibration | None, str]]
+) -> Table:
+    """Figures with their intervals and a note each; those that are None are left out."""
+    shown = table(name, "", "value", "95 % interval", "note")
+    for figure, measure, note in figures:
+        if measure is not None:
+            shown.add_row(
+                Text(figure, style="bold"),
+                Text(f"{measure.value:.3f}", style="bold cyan"),
+                Text(f"{measure.low:.3f} - {measure.high:.3f}"),
+                Text(note, style="dim"),
+            )
+    return shown
 
 
-def _labels(report: ClassificationReport) -> Table:
-    worst = sorted(report.per_class, key=lambda scores: (scores.f1, -scores.support))
-    title = "Labels"
+def floor_note(ece: Calibration | None) -> str:
+    """What an ECE is to be compared with."""
+    return "" if ece is None else f"a perfectly calibrated model would have {ece.floor:.3f} here"
+
+
+def unknown_labels_note(labels: Sequence[str]) -> str:
+    """That the model can't answer with these labels."""
+    names = ", ".join(one_line(label, LABEL_WIDTH) for label in labels[:5])
+    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    return f"The model doesn't know these labels, so it can't get them right: {names}{more}."
+
+
+def label_table(per_class: Sequence[ClassScores], support: str) -> Table:
+    """How labels fare, the worst first; ``support`` names what is counted."""
+    worst = sorted(per_class, key=lambda scores: (scores.f1, -scores.support))
+    name = "Labels"
     if len(worst) > LABELS_SHOWN:
-        title = f"Labels: the worst {LABELS_SHOWN} of {len(worst)}"
-    table = _table(title, "label", "precision", "recall", "F1", "rows")
+        name = f"Labels: the worst {LABELS_SHOWN} of {len(worst)}"
+    shown = table(name, "label", "precision", "recall", "F1", support)
     for scores in worst[:LABELS_SHOWN]:
-        table.add_row(
-            Text(_line(scores.label, LABEL_WIDTH)),
+        shown.add_row(
+            Text(one_line(scores.label, LABEL_WIDTH)),
             Text(f"{scores.precision:.3f}"),
             Text(f"{scores.recall:.3f}"),
             Text(f"{scores.f1:.3f}", style=_shade(scores.f1)),
             Text(f"{scores.support:,}"),
         )
-    return table
+    return shown
 
 
-def _confusions(report: ClassificationReport) -> Table:
-    confused = [pair for pair in report.confusion if pair.truth != pair.predicted]
-    title = "Most confused"
-    if len(confused) > CONFUSIONS_SHOWN:
-        title = f"Most confused: {CONFUSIONS_SHOWN} of {len(confused)} pairs"
-    table = _table(title, "true label", "answer", "rows")
-    for pair in confused[:CONFUSIONS_SHOWN]:
-        answer = (
-            Text("no answer", style="dim")
-            if pair.predicted is None
-            else Text(_line(pair.predicted, LABEL_WIDTH))
+def wrong_title(count: int, first: str) -> str:
+    """What stands above wrong rows of which only the ``first`` are shown."""
+    return (
+        f"Wrong rows: the {ROWS_SHOWN} {first} of {count:,}"
+        if count > ROWS_SHOWN
+        else ("Wrong rows")
+    )
+
+
+def failure_table(failures: Sequence[tuple[int, str, str, str]], column: str = "text") -> Table:
+    """Rows without an answer: number, text, code and detail of each."""
+    shown = table(
+        f"Without an answer: {min(ROWS_SHOWN, len(failures))} of {len(failures):,}",
+        "row",
+        column,
+        "why",
+    )
+    for number, text, code, detail in failures[:ROWS_SHOWN]:
+        shown.add_row(
+            Text(str(number), style="dim"),
+            Text(one_line(text, TEXT_WIDTH)),
+            Text(one_line(f"{code}: {detail}", TEXT_WIDTH)),
         )
-        table.add_row(Text(_line(pair.truth, LABEL_WIDTH)), answer, Text(f"{pair.rows:,}"))
-    return table
+    return shown
 
 
-def _wrong(report: ClassificationReport) -> Table:
-    title = f"Wrong rows: the {ROWS_SHOWN} most confident of {len(report.wrong):,}"
-    if len(report.wrong) <= ROWS_SHOWN:
-        title = "Wrong rows"
-    table = _table(title, "row", "text", "true label", "answer", "p")
-    for row in report.wrong[:ROWS_SHOWN]:
-        table.add_row(
-            Text(str(row.row), style="dim"),
-            Text(_line(row.text, TEXT_WIDTH)),
-            Text(_line(row.truth, LABEL_WIDTH), style="green"),
-            Text(_line(row.predicted, LABEL_WIDTH), style="red"),
-            Text("-" if row.probability is None else f"{row.probability:.2f}"),
-        )
-    return table
+_NUMBERS = frozenset(
+    {"value", "95 % interval", "precision", "recall", "F1", "rows", "row", "p", "spans"}
+)
 
 
-def _failures(report: ClassificationReport) -> Table:
-    title = f"Without an answer: {min(ROWS_SHOWN, len(report.failures))} of"
-    table = _table(f"{title} {len(report.failures):,}", "row", "text", "why")
-    for row in report.failures[:ROWS_SHOWN]:
-        table.add_row(
-            Text(str(row.row), style="dim"),
-            Text(_line(row.text, TEXT_WIDTH)),
-            Text(_line(f"{row.code}: {row.detail}", TEXT_WIDTH)),
-        )
-    return table
-
-
-_NUMBERS = frozenset({"value", "95 % interval", "precision", "recall", "F1", "rows", "row", "p"})
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=Text(title, style="bold"),
+def table(name: str, *columns: str) -> Table:
+    """An empty table with columns of the house's look."""
+    made = Table(
+        title=Text(name, style="bold"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -177,25 +163,31 @@ def _table(title: str, *columns: str) -> Table:
     )
     for column in columns:
         number = column in _NUMBERS
-        table.add_column(
+        made.add_column(
             Text(column),
             justify="right" if number else "left",
             # Where the terminal is narrow, texts give way and figures don't.
             no_wrap=number or not column,
             overflow="fold",
         )
-    return table
+    return made
 
 
 def _shade(f1: float) -> str:
     return "red" if f1 < 0.5 else "yellow" if f1 < 0.8 else "green"
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 span``, ``2,000 spans``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _line(text: str, width: int) -> str:
+def count_rows(count: int) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return counted(count, "row")
+
+
+def one_line(text: str, width: int) -> str:
     """A text on one line, without control characters, cut to a number of terminal cells."""
     # Only as much as could be shown: a text may have a million characters.
     flat = " ".join(text[: width * 8].split())

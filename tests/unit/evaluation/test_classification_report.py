@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss as reference_log_loss
 
 from tunekit.errors import DataError, InputError, UnsupportedTask
 from tunekit.evaluation import evaluate
-from tunekit.evaluation.report import ClassificationReport
+from tunekit.evaluation.classification_report import ClassificationReport
 from tunekit.shapes import Failure
 from tunekit.tasks.base import Task
 from tunekit.tasks.classification import Classification, ClassificationRow, Label

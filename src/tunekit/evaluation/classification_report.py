@@ -5,23 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .base_report import ClassScores, Printed
 from .metrics import Measure
 from .reliability import Calibration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["ClassScores", "ClassificationReport", "Confusion", "FailedRow", "WrongRow"]
-
-
-class ClassScores(NamedTuple):
-    """How one label fares. A label that was never predicted has precision 0."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
+__all__ = ["ClassificationReport", "Confusion", "FailedRow", "WrongRow"]
 
 
 class Confusion(NamedTuple):
@@ -55,7 +46,7 @@ class FailedRow(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationReport:
+class ClassificationReport(Printed):
     """How good the answers of a classifier are.
 
     ``accuracy`` counts a row without an answer as wrong. ``macro_f1`` is the mean over the labels
@@ -103,12 +94,7 @@ class ClassificationReport:
             "unknown_labels": list(self.unknown_labels),
         }
 
-    def __str__(self) -> str:
-        from .rendering import as_text
-
-        return as_text(self)
-
     def __rich__(self) -> RenderableType:
-        from .rendering import as_rich
+        from .classification_rendering import as_rich
 
         return as_rich(self)
