@@ -11,20 +11,15 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from ..errors import StoreError
+from .ending import Cancelled, on_request
 from .failures import describe
 from .folder import RunFolder
 from .threads import patient_threads
 
 DONE, UNSAID, WRONG_USE, TAKEN = range(4)
-
-
-class Cancelled(BaseException):
-    """Raised where the worker is when it is told to end."""
 
 
 def main(arguments: list[str]) -> int:
@@ -44,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
 def _work(run: RunFolder) -> int:
     try:
-        _on_request_to_end(_cancel)
+        on_request()
         run.tidy()
         run.note_worker()
         run.note_event("state", "running", {"pid": os.getpid()})
@@ -68,19 +63,10 @@ def _work(run: RunFolder) -> int:
 
 def _end(run: RunFolder, status: str, **facts: object) -> None:
     # From here on nothing may interrupt: the end is being written.
-    _on_request_to_end(signal.SIG_IGN)
+    on_request(signal.SIG_IGN)
     with contextlib.suppress(StoreError):  # the result is what counts
         run.note_event("state", status)
     run.write_result(status, **facts)
-
-
-def _on_request_to_end(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
-
-
-def _cancel(number: int, frame: FrameType | None) -> None:
-    raise Cancelled
 
 
 if __name__ == "__main__":

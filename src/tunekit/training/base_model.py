@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
-from ..errors import ConfigError, WeightsError
+from ..errors import ConfigError, ModelError, WeightsError
 from .recipe import Base, Precision
 
-__all__ = ["BaseModel", "choose_precision"]
+__all__ = ["BaseModel", "choose_precision", "unused"]
 
 #: What a file may lack: numbers that are counted, not learnt.
 COUNTED = frozenset(("position_ids", "token_type_ids", "inv_freq"))
@@ -34,9 +34,11 @@ class BaseModel:
         device: ``"auto"`` or a torch device.
         precision: ``"auto"`` takes bf16 where the chip computes in it.
         threads: of torch on the CPU; ``None`` leaves torch's own choice.
+        own: all weights, where they were trained; the file of the base model's isn't read then.
 
     Raises:
         WeightsError: the weights can't be loaded, or aren't all there.
+        ModelError: the trained weights don't fit the base model.
         ConfigError: this machine has no such device.
     """
 
@@ -49,6 +51,7 @@ class BaseModel:
         device: str = "auto",
         precision: Precision = "auto",
         threads: int | None = None,
+        own: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
@@ -57,7 +60,8 @@ class BaseModel:
         self.device = _choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.tokenizer = _load_tokenizer(base, path, max_length)
-        self.module = _load_model(base, path).to(self.device)
+        loaded = _load_model(base, path) if own is None else _built_of(base, path, own)
+        self.module = loaded.to(self.device)
 
     @property
     def dimensions(self) -> int:
@@ -136,11 +140,44 @@ def _load_model(base: Base, path: Path) -> Any:
     return model.eval()
 
 
+def _built_of(base: Base, path: Path, own: Mapping[str, torch.Tensor]) -> Any:
+    """The base model's architecture with weights of its own."""
+    from transformers import AutoConfig, AutoModel
+
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(
+                path, local_files_only=True, trust_remote_code=False
+            )
+            model = AutoModel.from_config(
+                config, trust_remote_code=False, attn_implementation="sdpa", dtype=torch.float32
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{base.name}: transformers can't build what {path} describes "
+            f"({_first_line(error)}). Put the model there again."
+        ) from error
+    try:
+        missing, unexpected = model.load_state_dict(own, strict=False)
+    except RuntimeError as error:
+        raise ModelError(
+            f"the trained weights don't fit {base.name} ({_first_line(error)}). "
+            "Train again, or copy the model again."
+        ) from error
+    wrong = [*unexpected, *(name for name in missing if not unused(name))]
+    if wrong:
+        raise ModelError(
+            f"the trained weights don't fit {base.name}: {', '.join(sorted(wrong)[:SHOWN_NAMES])}. "
+            "Train again, or copy the model again."
+        )
+    return model.eval()
+
+
 def _require_all(base: Base, path: Path, report: Any) -> None:
     """Whatever the file didn't fill has random numbers, and nobody would notice."""
     mismatched = [name for name, *_ in report["mismatched_keys"]]
     for names, what in ((report["missing_keys"], "lacks"), (mismatched, "has another size of")):
-        if wanting := sorted(name for name in names if not _unused(name)):
+        if wanting := sorted(name for name in names if not unused(name)):
             more = f" and {len(wanting) - SHOWN_NAMES} more" * (len(wanting) > SHOWN_NAMES)
             raise WeightsError(
                 f"{base.name}: the file of weights in {path} {what} "
@@ -149,7 +186,7 @@ def _require_all(base: Base, path: Path, report: Any) -> None:
             )
 
 
-def _unused(name: str) -> bool:
+def unused(name: str) -> bool:
     """Whether a tensor has no part in a text's vector: the pooler's, and what isn't learnt."""
     *modules, last = name.split(".")
     return "pooler" in modules or last in COUNTED

@@ -7,6 +7,8 @@
     worker.lock                     held as long as a worker lives
     worker.json                     the process that holds the lock, or died holding it
     events.jsonl                    what happened, appended to
+    metrics.jsonl                   what every training step measured, appended to
+    checkpoints/STAGE/              where a training can be taken up again; gone when it has ended
     artifact/                       the model
     result.json                     how it ended; written last
 """
@@ -44,6 +46,8 @@ class RunFolder:
         self.train = path / "data" / "train.jsonl"
         self.validation = path / "data" / "validation.jsonl"
         self.artifact = path / "artifact"
+        self.metrics = path / "metrics.jsonl"
+        self.checkpoints = path / "checkpoints"
         self.log = path / "worker.log"
         self._result = path / "result.json"
         self._worker = path / "worker.json"

@@ -63,7 +63,9 @@ class Recipe(_Values):
 
     ``labels`` are empty where the shape has none. ``device`` is ``"auto"`` or a torch device;
     ``precision`` that of training; ``base_path`` is the folder of the base weights here, ``cache``
-    the folder in which embeddings are kept, or ``None``.
+    the folder in which embeddings are kept, or ``None``. ``tokens_at_once`` bounds what is computed
+    at once, padding included; ``None`` is what the device takes well. ``checkpoint_seconds`` pass
+    at least between two checkpoints; ``trackers`` are those of accelerate, by name.
     """
 
     version: Literal[1] = 1
@@ -77,6 +79,9 @@ class Recipe(_Values):
     threads: int | None = Field(default=None, ge=1)
     precision: Precision = "auto"
     cache: str | None = None
+    tokens_at_once: int | None = Field(default=None, ge=1)
+    checkpoint_seconds: float = Field(default=60.0, ge=0)
+    trackers: tuple[str, ...] = ()
 
     @property
     def max_length(self) -> int:

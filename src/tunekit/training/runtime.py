@@ -15,7 +15,11 @@ from .recipe import Precision
 __all__ = ["Runtime", "load"]
 
 #: What answers for each shape: a module with ``answering(card, artifact, base_path, **machine)``.
-ANSWERING = {Shape.LABELLED: "answering_labels"}
+ANSWERING = {
+    Shape.LABELLED: "answering_labels",
+    Shape.SPANNED: "answering_spans",
+    Shape.RANKED: "answering_options",
+}
 
 
 class Runtime(Protocol):

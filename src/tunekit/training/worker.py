@@ -19,7 +19,7 @@ from .work import Learnt, Work
 __all__ = ["train"]
 
 #: The learner of each shape: a module with ``learn(work)``. Only the one at work is loaded.
-LEARNERS = {Shape.LABELLED: "labelled"}
+LEARNERS = {Shape.LABELLED: "labelled", Shape.SPANNED: "spanned", Shape.RANKED: "ranked"}
 VERSIONS_OF = (
     "tunekit-sdk", "torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft",
     "numpy",

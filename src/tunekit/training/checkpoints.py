@@ -1,0 +1,93 @@
+"""Where a training can be taken up again: tensors in safetensors, the rest in JSON.
+
+A checkpoint is a folder ``checkpoint-STEP``, there as a whole or not at all; the newest counts.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from ..durable import new_folder, sweep, write_file
+
+__all__ = ["Checkpoint", "Checkpoints"]
+
+STATE = "state.json"
+Tensors = Mapping[str, torch.Tensor]
+
+
+class Checkpoint(NamedTuple):
+    """A training after so many steps. ``tensors`` are parts by name, ``facts`` plain JSON."""
+
+    step: int
+    tensors: Mapping[str, Tensors]
+    facts: Mapping[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one training.
+
+    Args:
+        folder: that they are written into.
+        identity: what a checkpoint must come from to be taken up; any other is ignored.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self._folder, self._identity = folder, identity
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Keep this one, and no older one.
+
+        Raises:
+            StoreError: the disk refused. The older one is still there.
+        """
+        path = self._folder / f"checkpoint-{checkpoint.step}"
+        if path.exists():
+            shutil.rmtree(path)
+        with new_folder(path) as temporary:
+            for part, tensors in checkpoint.tensors.items():
+                ready = {name: one.detach().cpu().contiguous() for name, one in tensors.items()}
+                write_file(temporary / f"{part}.safetensors", save(ready))
+            state = {
+                "identity": self._identity,
+                "step": checkpoint.step,
+                "parts": sorted(checkpoint.tensors),
+                "facts": checkpoint.facts,
+            }
+            write_file(temporary / STATE, orjson.dumps(state, option=orjson.OPT_INDENT_2))
+        for _, older in self._found():
+            if older != path:
+                shutil.rmtree(older, ignore_errors=True)
+
+    def newest(self) -> Checkpoint | None:
+        """The newest that is whole, of this very training; ``None`` where there is none."""
+        sweep(self._folder, ".checkpoint-*.tmp")
+        for step, path in sorted(self._found(), reverse=True):
+            try:
+                state = orjson.loads((path / STATE).read_bytes())
+                if state["identity"] != self._identity or state["step"] != step:
+                    continue
+                tensors = {part: load_file(path / f"{part}.safetensors") for part in state["parts"]}
+                return Checkpoint(step, tensors, state["facts"])
+            except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+                continue  # damaged: the training begins again
+        return None
+
+    def clear(self) -> None:
+        """Remove all of them."""
+        for _, path in self._found():
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _found(self) -> list[tuple[int, Path]]:
+        return [
+            (int(number), path)
+            for path in self._folder.glob("checkpoint-*")
+            if (number := path.name.removeprefix("checkpoint-")).isdigit()
+        ]
