@@ -18,6 +18,7 @@ import pytest
 from tunekit import Classification, Dataset
 from tunekit.backends.base import Backend, Keeps, ModelRef, Predicts, State, Step, Trains, ZeroShot
 from tunekit.backends.local import LocalBackend, process
+from tunekit.backends.local.methods import ROUTES
 from tunekit.backends.local.process import environment
 from tunekit.errors import (
     BackendError,
@@ -47,6 +48,9 @@ ROWS = [
 ]
 
 
+HEAD = next(one for one in ROUTES if (one.method, one.shape) == ("head", Shape.LABELLED))
+
+
 class Notes:
     """The journal of a run, as the store's."""
 
@@ -65,7 +69,7 @@ class Notes:
 def setup_for(model: str, rows: list[ClassificationRow] = ROWS, **hyperparameters: Any) -> Setup:
     data = Dataset.from_rows(rows, Classification())
     backend = LocalBackend(home=Path("unused"))
-    (route,) = backend.routes(model)
+    route = HEAD
     return Setup(
         data=data,
         validation=None,
@@ -188,18 +192,19 @@ def test_hyperparameters_are_mapped_or_refused_by_name(
     tmp_path: Path, given: dict[str, Any], message: str
 ) -> None:
     backend = LocalBackend(home=tmp_path)
-    (route,) = backend.routes("minilm")
+    route = HEAD
     with pytest.raises(HyperparameterError, match=message):
         backend.hyperparameters(route, given)
 
 
 def test_hyperparameters_come_back_complete(tmp_path: Path) -> None:
     backend = LocalBackend(home=tmp_path)
-    (route,) = backend.routes("minilm")
+    route = HEAD
     assert backend.hyperparameters(route, {"seed": 4}) == {
         "seed": 4,
         "max_length": None,
         "weight_decay": None,
+        "class_weights": None,
     }
 
 

@@ -1,4 +1,4 @@
-"""The local backend: a head on an encoder, trained and served on this machine."""
+"""The local backend: encoders, trained and served on this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...durable import write_file
 from ...errors import BackendError, NotFound, UnsupportedTask
@@ -14,18 +14,18 @@ from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
-from ...training.recipe import Precision, Settings
+from ...training.recipe import Method, Precision, Settings
 from ...weights import locate
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from .estimates import estimate
 from .kept import check_kept, keep
+from .methods import ROUTES, knobs_of
 from .models import Models, require_extra
 from .process import start, stop
-from .recipes import SETTINGS, Machine, check_machine, recipe, settings_for
+from .recipes import Machine, check_machine, recipe, settings_for
 
 __all__ = ["LocalBackend"]
 
-HEAD = Route("head", Shape.LABELLED, "examples")
 STATES = {
     "succeeded": State.SUCCEEDED,
     "failed": State.FAILED,
@@ -46,9 +46,15 @@ class LocalBackend:
             that a model gives the same answers on every machine. ``"fp32"`` and ``"bf16"`` hold
             for both.
         cache: whether embeddings are kept, so that no text is embedded twice in training.
+        tokens_at_once: tokens that go through the model at once while it is trained, padding
+            included; it bounds memory and changes no result. ``None`` is what the device takes
+            well.
+        checkpoint_seconds: at least so long between two checkpoints of a training.
+        trackers: names of accelerate's experiment trackers that each step is told to, such as
+            ``["tensorboard"]``; their packages have to be installed.
 
     Raises:
-        ConfigError: a device, a number of threads or a precision that can't be one.
+        ConfigError: a value that can't be one; the message says which.
     """
 
     type = "local"
@@ -63,12 +69,23 @@ class LocalBackend:
         threads: int | None = None,
         precision: Precision = "auto",
         cache: bool = True,
+        tokens_at_once: int | None = None,
+        checkpoint_seconds: float = 60.0,
+        trackers: Sequence[str] = (),
     ) -> None:
         self.name = name
         self._home = Path(home)
         self._model = model
         embeddings = self._home / "cache" / "embeddings"
-        self._machine = Machine(device, threads, precision, embeddings if cache else None)
+        self._machine = Machine(
+            device,
+            threads,
+            precision,
+            embeddings if cache else None,
+            tokens_at_once,
+            checkpoint_seconds,
+            tuple(trackers),
+        )
         check_machine(name, self._machine)
         self._models = Models(self._home, self._machine)
 
@@ -80,12 +97,15 @@ class LocalBackend:
     @property
     def options(self) -> Mapping[str, Any]:
         """The options that differ from their defaults."""
-        given = {
+        given: dict[str, tuple[Any, Any]] = {
             "model": (self._model, None),
             "device": (self._machine.device, "auto"),
             "threads": (self._machine.threads, None),
             "precision": (self._machine.precision, "auto"),
             "cache": (self._machine.cache is not None, True),
+            "tokens_at_once": (self._machine.tokens_at_once, None),
+            "checkpoint_seconds": (self._machine.checkpoint_seconds, 60.0),
+            "trackers": (list(self._machine.trackers), []),
         }
         return {name: value for name, (value, usual) in given.items() if value != usual}
 
@@ -95,11 +115,11 @@ class LocalBackend:
         return self._model or "minilm"
 
     def routes(self, model: str) -> Sequence[Route]:
-        return (HEAD,)
+        return ROUTES
 
     def hyperparameters(self, route: Route, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        settings = settings_for(self.name, route.method, given)
-        return settings.model_dump(include=set(SETTINGS[route.method]))
+        settings = settings_for(self.name, route, given)
+        return settings.model_dump(include=set(knobs_of(route).there))
 
     def prepare(self, setup: Setup) -> Estimate:
         routes = self.routes(setup.model)
@@ -112,17 +132,19 @@ class LocalBackend:
         if run.result() is not None or run.worked_on():
             return journal.run_id
         require_extra(self.name)
-        if (work.route.method, work.route.shape) != (HEAD.method, HEAD.shape):
+        route = work.route
+        if route not in ROUTES:
+            ways = ", ".join(f"{one.method!r} for {one.shape}" for one in ROUTES)
             raise UnsupportedTask(
-                f"{self.name}: no method {work.route.method!r} for {work.route.shape}; "
-                f"there is {HEAD.method!r} for {HEAD.shape}."
+                f"{self.name}: no method {route.method!r} for {route.shape}; there is {ways}."
             )
         told = recipe(
-            "head",
+            cast("Method", route.method),
+            route.shape,
             backend=self.name,
             task=work.task,
             weights=locate(work.model, home=self._home),
-            settings=settings_for(self.name, work.route.method, work.hyperparameters),
+            settings=settings_for(self.name, route, work.hyperparameters),
             machine=self._machine,
         )
         write_file(run.recipe, told.model_dump_json(indent=1).encode())
@@ -209,6 +231,7 @@ class LocalBackend:
             )
         told = recipe(
             "zero-shot",
+            Shape.LABELLED,
             backend=self.name,
             task=task,
             weights=locate(model, home=self._home),

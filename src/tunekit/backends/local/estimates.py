@@ -70,8 +70,8 @@ def estimate(setup: Setup, *, routes: Sequence[Route], home: Path, machine: Mach
         known_size(setup.model, weights),
         basis(home, machine, model=setup.model, max_length=limit or 0),
     )
-    offered = [route.method for route in routes if route.shape in setup.task.offers]
-    candidates = {method: COSTS[method](costs) for method in offered}
+    offered = [route.method for route in routes if route.shape == setup.route.shape]
+    candidates = {method: _candidate(costs, method) for method in offered}
     chosen = candidates[setup.route.method]
     return Estimate(
         tokens=Tokens(lengths.total, exact=counting.exact),
@@ -238,8 +238,12 @@ class _Costs:
         )
 
 
-#: What a method costs, by its name: every route of the backend has its line here.
+#: What a method costs, by its name.
 COSTS: Mapping[str, Callable[[_Costs], Candidate]] = {"head": _Costs.head}
+
+
+def _candidate(costs: _Costs, method: str) -> Candidate:
+    return COSTS[method](costs) if method in COSTS else Candidate(method)
 
 
 def _rounded(value: float, digits: int) -> float:

@@ -1,9 +1,11 @@
-"""A model in a folder of its own: the head, the base weights, and a list of what has to be there.
+"""A model in a folder of its own: what was trained, the base model, and a list of what has to be
+there.
 
 ::
 
-    artifact.json, head.safetensors     what was trained
-    base/                               a copy of the base weights
+    artifact.json, *.safetensors        what was trained
+    base/                               a copy of the base model; without its weights where all of
+                                        them were trained
     manifest.json                       the SHA-256 of each of these
 """
 
@@ -17,13 +19,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...durable import disk_errors, write_file
 from ...errors import ModelError, WeightsError
-from ...training.card import CARD, HEAD
+from ...training.card import ADAPTER, CARD, ENCODER, HEAD, read_card
 from ...weights import fingerprints, verify
 
 __all__ = ["BASE", "check_kept", "keep"]
 
 BASE = "base"
 MANIFEST = "manifest.json"
+#: The endings of files that hold nothing but weights, or say where those are.
+WEIGHTS = (".safetensors", ".safetensors.index.json")
 
 
 class _Manifest(BaseModel):
@@ -38,9 +42,14 @@ def keep(artifact: Path, base: Path, base_files: tuple[str, ...], folder: Path) 
 
     Raises:
         StoreError: the disk refused.
+        ModelError: the artifact can't be read.
     """
-    copies = {name: artifact / name for name in (CARD, HEAD)}
-    copies |= {f"{BASE}/{name}": base / name for name in base_files}
+    own = read_card(artifact).weights == "own"
+    trained = [name for name in (HEAD, ENCODER, ADAPTER) if (artifact / name).exists()]
+    copies = {name: artifact / name for name in (CARD, *trained)}
+    copies |= {
+        f"{BASE}/{name}": base / name for name in base_files if not (own and name.endswith(WEIGHTS))
+    }
     with disk_errors(f"writing {folder}"):
         for name, source in copies.items():
             target = folder / name

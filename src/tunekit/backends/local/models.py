@@ -16,7 +16,7 @@ import orjson
 
 from ...durable import new_folder, write_file
 from ...errors import MissingExtra, ModelError, StoreError
-from ...shapes import Failure, Input, Outcome, Passage
+from ...shapes import Failure, Input, Outcome, Passage, Question, Shape
 from ...training.card import CARD, read_card
 from ...training.recipe import Recipe
 from ...training.threads import patient_threads
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Models", "Place", "require_extra"]
 
-NEEDED = ("torch", "transformers", "tokenizers", "safetensors")
+NEEDED = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft")
 #: Loaded models that are kept: each holds its base weights in memory.
 LOADED_AT_ONCE = 3
 
@@ -79,12 +79,6 @@ class Models:
             WeightsError: its base weights are gone or changed.
             MissingExtra: torch isn't installed.
         """
-        outcomes: list[Outcome | None] = [_refusal(one) for one in inputs]
-        asked = [
-            (place, one)
-            for place, one in enumerate(inputs)
-            if outcomes[place] is None and isinstance(one, Passage)
-        ]
 
         def go_on(_: int = 0) -> None:
             if abandoned.is_set():
@@ -92,9 +86,12 @@ class Models:
 
         go_on()
         runtime = self._runtime(model)
+        shape = runtime.card.shape
+        outcomes: list[Outcome | None] = [_refusal(one, shape) for one in inputs]
+        places = [place for place, refused in enumerate(outcomes) if refused is None]
         go_on()
-        answers = runtime.predict([passage for _, passage in asked], go_on)
-        for (place, _), answer in zip(asked, answers, strict=True):
+        answers = runtime.predict([inputs[place] for place in places], go_on)
+        for place, answer in zip(places, answers, strict=True):
             outcomes[place] = answer
         return [one for one in outcomes if one is not None]
 
@@ -181,14 +178,22 @@ def require_extra(backend: str) -> None:
             )
 
 
-def _refusal(asked: Input) -> Failure | None:
-    """Why an input can't be answered."""
-    if not isinstance(asked, Passage):
-        return Failure("wrong-input", f"a head reads a text, not {type(asked).__name__}")
-    if asked.context is not None:
-        return Failure("wrong-input", "a head reads a text without context")
+def _refusal(asked: Input, shape: Shape) -> Failure | None:
+    """Why a model of this shape can't answer an input."""
+    match asked:
+        case Passage(text, context) if shape != Shape.RANKED:
+            if context is not None and shape == Shape.LABELLED:
+                return Failure("wrong-input", "this model reads a text without context")
+            texts = [text, context or ""]
+        case Question(question, options, context) if shape == Shape.RANKED:
+            if not options:
+                return Failure("wrong-input", "there are no options to choose from")
+            texts = [question, context or "", *options]
+        case _:
+            wanted = "a question with options" if shape == Shape.RANKED else "a text"
+            return Failure("wrong-input", f"this model reads {wanted}, not {type(asked).__name__}")
     try:
-        asked.text.encode()
+        "".join(texts).encode()
     except UnicodeEncodeError as error:
         return Failure("bad-text", f"the text is not valid Unicode ({error.reason})")
     return None

@@ -5,34 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from pydantic import ValidationError
 
 from ...errors import ConfigError, HyperparameterError, UnsupportedTask, did_you_mean
+from ...planning import Route
+from ...shapes import Shape
 from ...tasks.base import Task
-from ...training.recipe import Base, Precision, Recipe, Settings
+from ...training.recipe import Base, Method, Precision, Recipe, Settings
 from ...weights import BaseWeights
+from .methods import knobs_of
 
-__all__ = ["SETTINGS", "Machine", "check_machine", "recipe", "settings_for"]
+__all__ = ["Machine", "check_machine", "recipe", "settings_for"]
 
 #: Torch's names of what it computes on. Whether one is there is seen when a model is loaded.
 DEVICES = ("auto", "cpu", "cuda", "hpu", "mps", "mtia", "xla", "xpu")
-#: The settings of each method, and why it has no others.
-SETTINGS: Mapping[str, frozenset[str]] = {
-    "head": frozenset(("seed", "max_length", "weight_decay")),
-}
-WHY_NOT: Mapping[str, Mapping[str, str]] = {
-    "head": {
-        "epochs": "a head is solved to its optimum, not in epochs",
-        "learning_rate": "a head is solved to its optimum, not in steps",
-        "batch_size": "a head sees all rows at once",
-        "warmup": "a head is solved to its optimum, not in steps",
-        "lora_rank": "the base model's weights stay as they are",
-        "lora_alpha": "the base model's weights stay as they are",
-        "beta": "it belongs to preference training",
-    },
-}
+#: Shapes whose answers are labels.
+WITH_LABELS = (Shape.LABELLED, Shape.SPANNED)
 
 
 class Machine(NamedTuple):
@@ -42,24 +32,38 @@ class Machine(NamedTuple):
     threads: int | None
     precision: Precision
     cache: Path | None
+    tokens_at_once: int | None = None
+    checkpoint_seconds: float = 60.0
+    trackers: tuple[str, ...] = ()
 
 
 def check_machine(backend: str, machine: Machine) -> None:
     """Check what can be checked without torch.
 
     Raises:
-        ConfigError: a device, a number of threads or a precision that can't be one.
+        ConfigError: a value that can't be one; the message says which.
     """
-    device, threads, precision, _ = machine
+    device, threads, precision = machine.device, machine.threads, machine.precision
     kind, _, number = str(device).partition(":")
     if not (device in DEVICES or (kind in DEVICES[1:] and re.fullmatch(r"\d+", number))):
         raise ConfigError(
             f"{backend}: no device {device!r}. {did_you_mean(kind, DEVICES)} "
             "A number may follow (cuda:1); 'auto' takes a GPU where there is one."
         )
-    if threads is not None and (type(threads) is not int or threads < 1):
+    for name in ("threads", "tokens_at_once"):
+        number = getattr(machine, name)
+        if number is not None and (type(number) is not int or number < 1):
+            raise ConfigError(
+                f"{backend}: {name}={number!r}. Give a whole number from 1, or leave it out."
+            )
+    if not machine.checkpoint_seconds >= 0:
         raise ConfigError(
-            f"{backend}: threads={threads!r}. Give a whole number from 1, or leave it out."
+            f"{backend}: checkpoint_seconds={machine.checkpoint_seconds!r}. Give the seconds "
+            "between two checkpoints, from 0."
+        )
+    if not all(machine.trackers):
+        raise ConfigError(
+            f"{backend}: trackers={list(machine.trackers)!r}. Give names, such as ['tensorboard']."
         )
     if precision not in get_args(Precision):
         raise ConfigError(
@@ -68,18 +72,19 @@ def check_machine(backend: str, machine: Machine) -> None:
         )
 
 
-def settings_for(backend: str, method: str, given: Mapping[str, Any]) -> Settings:
+def settings_for(backend: str, route: Route, given: Mapping[str, Any]) -> Settings:
     """Portable hyperparameters as a method's settings.
 
     Raises:
         HyperparameterError: one that the method doesn't have, and why; or a value out of range.
     """
-    there = sorted(SETTINGS[method])
+    knobs = knobs_of(route)
+    there = sorted(knobs.there)
     for name in given:
         if name not in there:
-            why = WHY_NOT[method].get(name) or did_you_mean(name, there)
+            why = knobs.why_not.get(name) or did_you_mean(name, there)
             raise HyperparameterError(
-                f"{backend}: method {method!r} has no {name!r}: {why.rstrip('.')}. "
+                f"{backend}: method {route.method!r} has no {name!r}: {why.rstrip('.')}. "
                 f"It has {', '.join(there)}."
             )
     try:
@@ -93,7 +98,8 @@ def settings_for(backend: str, method: str, given: Mapping[str, Any]) -> Setting
 
 
 def recipe(
-    method: Literal["head", "zero-shot"],
+    method: Method,
+    shape: Shape,
     *,
     backend: str,
     task: Task,
@@ -104,14 +110,14 @@ def recipe(
     """The recipe of one training.
 
     Raises:
-        UnsupportedTask: the task has no labels.
+        UnsupportedTask: the shape has labels, and the task has none.
         HyperparameterError: more tokens than the base model takes.
     """
-    labels = getattr(task, "labels", None)
-    if not labels:
+    labels = getattr(task, "labels", None) or ()
+    if shape in WITH_LABELS and not labels:
         raise UnsupportedTask(
             f"{backend}: {task.kind} without labels. Read data with the task first, or give "
-            "them: Classification(labels=[…])."
+            f"them: {type(task).__name__}(labels=[…])."
         )
     if settings.max_length is not None and settings.max_length > weights.limit:
         raise HyperparameterError(
@@ -127,6 +133,7 @@ def recipe(
     )
     return Recipe(
         method=method,
+        shape=shape,
         base=base,
         base_path=str(weights.path),
         labels=tuple(labels),
@@ -135,4 +142,7 @@ def recipe(
         threads=machine.threads,
         precision=machine.precision,
         cache=str(machine.cache) if machine.cache else None,
+        tokens_at_once=machine.tokens_at_once,
+        checkpoint_seconds=machine.checkpoint_seconds,
+        trackers=machine.trackers,
     )
