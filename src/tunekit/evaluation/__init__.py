@@ -7,7 +7,10 @@ from typing import Any, Protocol
 
 from ..errors import UnsupportedTask
 from ..tasks.base import Row, Task
+from ..tasks.preference import Preference
 from .classification import evaluate_classification
+from .extraction import evaluate_extraction
+from .preference import evaluate_preference
 
 __all__ = ["Report", "evaluate"]
 
@@ -24,7 +27,11 @@ class Report(Protocol):
     def __rich__(self) -> Any: ...
 
 
-_BY_KIND: dict[str, Callable[..., Report]] = {"classification": evaluate_classification}
+_BY_KIND: dict[str, Callable[..., Report]] = {
+    "classification": evaluate_classification,
+    "extraction": evaluate_extraction,
+    "preference": evaluate_preference,
+}
 
 
 def evaluate(
@@ -43,8 +50,8 @@ def evaluate(
         model_kind: ``"tuned"``, ``"prompted"``, ``"zero-shot"`` or ``"trivial"``, to be shown.
 
     Raises:
-        UnsupportedTask: there is no evaluation of this kind of task.
-        DataError: there are no rows.
+        UnsupportedTask: there is no evaluation of this kind of task, or of its goal.
+        DataError: there are no rows, or one doesn't say what is right.
         InputError: rows and predictions differ in number, or aren't this task's.
 
     Example:
@@ -54,9 +61,11 @@ def evaluate(
         >>> report.to_dict()["accuracy"]["value"]
         0.5
     """
-    if task.kind not in _BY_KIND:
+    if task.kind not in _BY_KIND or (isinstance(task, Preference) and task.goal != "choose"):
+        goal = f" with goal={task.goal!r}" if isinstance(task, Preference) else ""
         raise UnsupportedTask(
-            f"There is no evaluation for the task {task.kind!r}. There is one for: "
-            f"{', '.join(sorted(_BY_KIND))}. Compare model.predict(rows) with the rows yourself."
+            f"There is no evaluation for the task {task.kind!r}{goal}. There is one for: "
+            "classification, extraction, preference with goal='choose'. "
+            "Compare model.predict(rows) with the rows yourself."
         )
     return _BY_KIND[task.kind](task, rows, predictions, model_kind=model_kind)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["ClassScores", "Printed"]
+__all__ = ["ClassScores", "Printed", "plain"]
 
 
 class ClassScores(NamedTuple):
@@ -32,3 +32,17 @@ class Printed(ABC):
 
     @abstractmethod
     def __rich__(self) -> RenderableType: ...
+
+
+def plain(value: Any) -> Any:
+    """Named tuples as dictionaries and other tuples as lists, all the way down.
+
+    >>> plain((ClassScores("spam", 1.0, 0.5, 0.67, 2),))
+    [{'label': 'spam', 'precision': 1.0, 'recall': 0.5, 'f1': 0.67, 'support': 2}]
+    """
+    if not isinstance(value, tuple):
+        return value
+    as_dict = getattr(value, "_asdict", None)
+    if as_dict is not None:
+        return {name: plain(part) for name, part in as_dict().items()}
+    return [plain(part) for part in value]

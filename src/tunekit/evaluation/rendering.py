@@ -132,12 +132,10 @@ def wrong_title(count: int, first: str) -> str:
 
 def failure_table(failures: Sequence[tuple[int, str, str, str]], column: str = "text") -> Table:
     """Rows without an answer: number, text, code and detail of each."""
-    shown = table(
-        f"Without an answer: {min(ROWS_SHOWN, len(failures))} of {len(failures):,}",
-        "row",
-        column,
-        "why",
-    )
+    name = "Without an answer"
+    if len(failures) > ROWS_SHOWN:
+        name = f"Without an answer: {ROWS_SHOWN} of {len(failures):,}"
+    shown = table(name, "row", column, "why")
     for number, text, code, detail in failures[:ROWS_SHOWN]:
         shown.add_row(
             Text(str(number), style="dim"),
