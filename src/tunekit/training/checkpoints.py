@@ -5,6 +5,7 @@ A checkpoint is a folder ``checkpoint-STEP``, there as a whole or not at all; th
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from ..durable import new_folder, sweep, write_file
+from ..durable import disk_errors, new_folder, sweep, write_file
 
 __all__ = ["Checkpoint", "Checkpoints"]
 
@@ -49,16 +50,20 @@ class Checkpoints:
             StoreError: the disk refused. The older one is still there.
         """
         path = self._folder / f"checkpoint-{checkpoint.step}"
-        if path.exists():
-            shutil.rmtree(path)
+        with disk_errors(f"writing {path}"):
+            if path.exists():  # of another training, or damaged
+                shutil.rmtree(path)
         with new_folder(path) as temporary:
+            parts = {}
             for part, tensors in checkpoint.tensors.items():
                 ready = {name: one.detach().cpu().contiguous() for name, one in tensors.items()}
-                write_file(temporary / f"{part}.safetensors", save(ready))
+                content = save(ready)
+                parts[part] = hashlib.blake2b(content).hexdigest()
+                write_file(temporary / f"{part}.safetensors", content)
             state = {
                 "identity": self._identity,
                 "step": checkpoint.step,
-                "parts": sorted(checkpoint.tensors),
+                "parts": parts,
                 "facts": checkpoint.facts,
             }
             write_file(temporary / STATE, orjson.dumps(state, option=orjson.OPT_INDENT_2))
@@ -74,9 +79,12 @@ class Checkpoints:
                 state = orjson.loads((path / STATE).read_bytes())
                 if state["identity"] != self._identity or state["step"] != step:
                     continue
-                tensors = {part: load_file(path / f"{part}.safetensors") for part in state["parts"]}
+                tensors = {
+                    part: _read(path / f"{part}.safetensors", digest)
+                    for part, digest in state["parts"].items()
+                }
                 return Checkpoint(step, tensors, state["facts"])
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
                 continue  # damaged: the training begins again
         return None
 
@@ -91,3 +99,10 @@ class Checkpoints:
             for path in self._folder.glob("checkpoint-*")
             if (number := path.name.removeprefix("checkpoint-")).isdigit()
         ]
+
+
+def _read(path: Path, digest: str) -> Tensors:
+    with path.open("rb") as stream:
+        if hashlib.file_digest(stream, "blake2b").hexdigest() != digest:
+            raise ValueError("not what was written")
+    return load_file(path)

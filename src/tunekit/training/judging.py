@@ -49,6 +49,11 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> Difference:
 
 
 def worse(now: torch.Tensor, best: torch.Tensor) -> bool:
-    """Whether a later state is worse than the best one before, by more than chance would do."""
+    """Whether a later state is worse than the best one before, by more than chance would do. One
+    whose losses aren't all finite always is."""
+    if not bool(now.isfinite().all()):
+        return True
+    if not bool(best.isfinite().all()):
+        return False
     apart = difference(now, best)
     return apart.mean > apart.error

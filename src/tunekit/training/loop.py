@@ -8,7 +8,6 @@ does the order of the rows: a training that is taken up again goes on as if noth
 
 from __future__ import annotations
 
-import gc
 import math
 import random
 import time
@@ -18,16 +17,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from accelerate import Accelerator
-from accelerate.tracking import get_available_trackers
 
-from ..errors import ConfigError, TunekitError
-from .batches import epoch, within
+from ..errors import TunekitError
+from .batches import epoch
 from .checkpoints import Checkpoint, Checkpoints
 from .course import Course
 from .ending import Cancelled, put_off
-from .judging import worse
+from .keeping import Kept
+from .memory import Budget, no_memory
 from .step_log import StepLog
+from .trackers import accelerator
 
 __all__ = ["Group", "Outcome", "Stage", "Trainee", "train"]
 
@@ -125,26 +124,18 @@ def train(trainee: Trainee, course: Course, stage: Stage) -> Outcome:
     return _Training(trainee, course, stage).run()
 
 
-class _Best(NamedTuple):
-    """The best state so far: the step, its losses, and its weights where later steps changed
-    them."""
-
-    step: int
-    losses: torch.Tensor
-    weights: Tensors
-
-
 class _Training:
     def __init__(self, trainee: Trainee, course: Course, stage: Stage) -> None:
         self._trainee, self._course, self._stage = trainee, course, stage
-        self._tokens = course.tokens
-        self._step = self._skipped = self._without_progress = 0
-        self._hopeless = 0
-        self._best: _Best | None = None
-        self._accelerator = _accelerator(trainee.module, stage)
+        self._budget = Budget(trainee.lengths, course.tokens)
+        self._kept = Kept()
+        self._step = self._skipped = self._hopeless = 0
+        self._batches: tuple[int, list[list[int]]] = (-1, [])
+        self._device = next(trainee.module.parameters()).device
+        self._accelerator = accelerator(self._device, stage.trackers, stage.folder)
         groups = trainee.groups()
         self._rates = [group.learning_rate for group in groups]
-        fused = _device(trainee.module).type in ("cpu", "cuda")
+        fused = self._device.type in ("cpu", "cuda")
         optimizer = torch.optim.AdamW(
             [
                 {"params": list(group.parameters), "lr": 0.0, "weight_decay": group.weight_decay}
@@ -154,6 +145,7 @@ class _Training:
         )
         self._module, self._optimizer = self._accelerator.prepare(trainee.module, optimizer)
         self._parameters = [one for group in groups for one in group.parameters]
+        self._written_step = -1
         self._written = time.monotonic()
         self._write_seconds = 0.0
 
@@ -162,39 +154,37 @@ class _Training:
     def run(self) -> Outcome:
         course = self._course
         self._take_up()
-        devices = [_device(self._trainee.module)] if torch.cuda.is_available() else []
+        devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices), put_off() as told_to_end:
-            batches, of_epoch = [[0]], -1
-            while self._step < course.steps and self._without_progress < course.patience:
+            while self._step < course.steps and self._kept.without_progress < course.patience:
+                self._one_step(self._batch())
+                if self._step % course.steps_per_epoch == 0:
+                    self._judge()
                 if told_to_end():
                     self._checkpoint()
                     raise Cancelled
-                number, place = divmod(self._step, course.steps_per_epoch)
-                if number != of_epoch:
-                    chance = random.Random(f"{course.seed} {number}")  # noqa: S311 - no secret
-                    rows = range(course.rows)
-                    batches = epoch(self._trainee.lengths, rows, course.batch_size, chance)
-                    of_epoch = number
-                self._one_step(batches[place])
-                if self._step % course.steps_per_epoch == 0:
-                    self._judge()
                 if self._checkpoint_due():
                     self._checkpoint()
         return self._end()
 
+    def _batch(self) -> list[int]:
+        """The examples of the step that comes, whatever was done before in this process."""
+        course = self._course
+        number, place = divmod(self._step, course.steps_per_epoch)
+        if number != self._batches[0]:
+            chance = random.Random(f"{course.seed} {number}")  # noqa: S311 - no secret
+            rows = range(course.rows)
+            batches = epoch(self._trainee.lengths, rows, course.batch_size, chance)
+            self._batches = (number, batches)
+        return self._batches[1][place]
+
     def _end(self) -> Outcome:
-        best = self._best
-        if best is not None and best.weights:
-            _load(self._trainee.module, best.weights)
+        kept = self._kept
+        _load(self._trainee.module, kept.weights)
         self._trainee.module.eval()
         self._accelerator.end_training()
-        self._accelerator.free_memory()
-        return Outcome(
-            self._step,
-            best.step if best else self._step,
-            best.losses if best else None,
-            self._skipped,
-        )
+        step = self._step if kept.step is None else kept.step
+        return Outcome(self._step, step, kept.losses, self._skipped)
 
     # --- one step -------------------------------------------------------------------------------
 
@@ -204,7 +194,8 @@ class _Training:
         for group, full in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = full * rate
         loss = self._gradients(batch)
-        norm = float(self._accelerator.clip_grad_norm_(self._parameters, self._course.clip))
+        clipped: Any = self._accelerator.clip_grad_norm_(self._parameters, self._course.clip)
+        norm = float(clipped)
         if math.isfinite(norm) and math.isfinite(loss):
             self._optimizer.step()
             self._hopeless = 0
@@ -231,13 +222,21 @@ class _Training:
         """Leave the gradient of the batch's mean loss in the parameters; return that loss."""
         while True:
             try:
-                return self._in_parts(list(within(self._trainee.lengths, batch, self._tokens)))
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _no_memory(error):
+                return self._in_parts(self._budget.parts(batch))
+            except (MemoryError, RuntimeError) as error:
+                why = no_memory(error)
+                if why is None:
                     raise
-                # Only after the block has let go of what the error holds can memory come back.
-                why = str(error).strip().splitlines()[0]
-            self._smaller_parts(batch, why)
+            # Only here, where nothing holds the error and what it holds, can memory come back.
+            self._optimizer.zero_grad(set_to_none=True)
+            self._budget.lower(batch, why)
+            tokens = self._budget.tokens
+            self._stage.note(
+                "log",
+                f"Out of memory in step {self._step + 1}: from here on {tokens} tokens at once. "
+                "What is learnt stays the same, more slowly.",
+                {"step": self._step + 1, "tokens": tokens},
+            )
 
     def _in_parts(self, parts: Sequence[Sequence[int]]) -> float:
         torch.manual_seed((self._course.seed * SEEDS_APART + self._step) % 2**63)
@@ -252,28 +251,6 @@ class _Training:
             total += float(loss.detach())
         return total
 
-    def _smaller_parts(self, batch: Sequence[int], why: str) -> None:
-        lengths = self._trainee.lengths
-        parts = list(within(lengths, batch, self._tokens))
-        largest = max(parts, key=lambda part: len(part) * max(lengths[place] for place in part))
-        longest = max(lengths[place] for place in largest)
-        if len(largest) == 1:
-            raise TunekitError(
-                f"not even one example of {longest} tokens fits into memory ({why}). Lower "
-                "max_length, take a smaller base model, or a machine with more memory."
-            )
-        self._tokens = max(1, len(largest) * longest // 2)
-        self._optimizer.zero_grad(set_to_none=True)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        self._stage.note(
-            "log",
-            f"Out of memory in step {self._step + 1}: from here on {self._tokens} tokens at once. "
-            "What is learnt stays the same, more slowly.",
-            {"step": self._step + 1, "tokens": self._tokens},
-        )
-
     def _skip(self, batch: Sequence[int]) -> None:
         self._skipped += 1
         self._hopeless += 1
@@ -284,8 +261,8 @@ class _Training:
         )
         if self._hopeless == HOPELESS:
             raise TunekitError(
-                f"the gradients of {HOPELESS} steps in a row aren't finite, the last is step "
-                f"{self._step + 1} (rows {', '.join(map(str, sorted(batch)[:10]))}). Lower "
+                f"the gradients of steps {self._step + 2 - HOPELESS} to {self._step + 1} aren't "
+                f"finite, the last with rows {', '.join(map(str, sorted(batch)[:10]))}. Lower "
                 "learning_rate, or set precision='fp32' for the backend."
             )
 
@@ -298,18 +275,13 @@ class _Training:
         if losses is None:
             return
         losses = losses.detach().float().cpu()
-        best = self._best
-        if best is None or not worse(losses, best.losses):
-            last = self._step == self._course.steps
-            self._best = _Best(self._step, losses, {} if last else _weights(module))
-            self._without_progress = 0
-        else:
-            self._without_progress += 1
+        last = self._step == self._course.steps
+        self._kept.judge(self._step, losses, lambda: {} if last else _weights(module))
         facts = {
             "stage": self._stage.name,
             "step": self._step,
             "loss": float(losses.mean()),
-            "kept": self._best.step if self._best else None,
+            "kept": self._kept.step,
         }
         if self._stage.trackers:
             self._accelerator.log({"held_out_loss": facts["loss"]}, self._step)
@@ -322,6 +294,8 @@ class _Training:
         return time.monotonic() - self._written >= pause
 
     def _checkpoint(self) -> None:
+        if self._written_step == self._step:
+            return
         began = time.monotonic()
         tensors: dict[str, Tensors] = {
             "weights": _weights(self._trainee.module),
@@ -330,20 +304,16 @@ class _Training:
                 for number, state in self._optimizer.state_dict()["state"].items()
                 for name, value in state.items()
             },
+            **self._kept.tensors,
         }
-        best = self._best
-        if best is not None:
-            tensors["best"] = {**best.weights}
-            tensors["judged"] = {"losses": best.losses}
         facts = {
-            "best": best.step if best else None,
-            "without_progress": self._without_progress,
+            **self._kept.facts,
             "skipped": self._skipped,
             "hopeless": self._hopeless,
-            "tokens": self._tokens,
+            "tokens": self._budget.tokens,
         }
         self._stage.checkpoints.write(Checkpoint(self._step, tensors, facts))
-        self._written = time.monotonic()
+        self._written, self._written_step = time.monotonic(), self._step
         self._write_seconds = self._written - began
 
     def _take_up(self) -> None:
@@ -351,48 +321,20 @@ class _Training:
         self._step = found.step if found else 0
         self._stage.log.keep(self._step)
         self._stage.progress(self._step)
-        if found is None:
-            self._start_trackers()
-            return
-        _load(self._trainee.module, found.tensors["weights"])
-        states: dict[int, Tensors] = {}
-        for name, value in found.tensors["moments"].items():
-            number, _, key = name.partition(".")
-            states.setdefault(int(number), {})[key] = value
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": states})
-        if found.facts["best"] is not None:
-            losses = found.tensors["judged"]["losses"]
-            self._best = _Best(found.facts["best"], losses, dict(found.tensors["best"]))
-        self._without_progress = found.facts["without_progress"]
-        self._skipped, self._hopeless = found.facts["skipped"], found.facts["hopeless"]
-        self._tokens = found.facts["tokens"]
-        self._stage.note("log", f"Going on after step {self._step}.", {"step": self._step})
-        self._start_trackers()
-
-    def _start_trackers(self) -> None:
+        if found is not None:
+            _load(self._trainee.module, found.tensors["weights"])
+            states: dict[int, Tensors] = {}
+            for name, value in found.tensors["moments"].items():
+                number, _, key = name.partition(".")
+                states.setdefault(int(number), {})[key] = value
+            self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": states})
+            self._kept.take_up(found.tensors, found.facts)
+            self._skipped, self._hopeless = found.facts["skipped"], found.facts["hopeless"]
+            self._budget.tokens = found.facts["tokens"]
+            self._written_step = found.step
+            self._stage.note("log", f"Going on after step {self._step}.", {"step": self._step})
         if self._stage.trackers:
             self._accelerator.init_trackers(self._stage.name, config=self._course._asdict())
-
-
-def _accelerator(module: torch.nn.Module, stage: Stage) -> Accelerator:
-    there = {str(one.value if hasattr(one, "value") else one) for one in get_available_trackers()}
-    for name in stage.trackers:
-        if name not in there:
-            raise ConfigError(
-                f"no tracker {name!r} here: install its package, or name one of "
-                f"{', '.join(sorted(there)) or 'none (none is installed)'}."
-            )
-    return Accelerator(
-        cpu=_device(module).type == "cpu",
-        device_placement=False,  # the module is where it belongs
-        mixed_precision="no",  # a trainee says itself what is computed in bf16
-        log_with=list(stage.trackers) or None,
-        project_dir=str(stage.folder),
-    )
-
-
-def _device(module: torch.nn.Module) -> torch.device:
-    return next(module.parameters()).device
 
 
 def _weights(module: torch.nn.Module) -> Tensors:
@@ -409,10 +351,3 @@ def _load(module: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
         for name, one in module.named_parameters():
             if name in weights:
                 one.copy_(weights[name])
-
-
-def _no_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    said = str(error).lower()
-    return "out of memory" in said or "can't allocate memory" in said

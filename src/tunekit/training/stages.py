@@ -7,6 +7,7 @@ import shutil
 
 import torch
 
+from .._version import __version__
 from .checkpoints import Checkpoints
 from .course import Course
 from .loop import Stage
@@ -43,7 +44,7 @@ def _identity(work: Work, name: str, course: Course) -> str:
     """What a checkpoint must have come from to be gone on with."""
     known = hashlib.blake2b(digest_size=16)
     known.update(work.recipe.model_dump_json(exclude=ANYWHERE).encode())
-    known.update(repr((name, course, torch.__version__)).encode())
+    known.update(repr((name, course, torch.__version__, __version__)).encode())
     for path in (work.run.train, work.run.validation):
         if path.exists():
             with path.open("rb") as stream:

@@ -1,0 +1,60 @@
+"""How much is computed at once: as much as was asked for, less once the memory didn't suffice."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+
+import torch
+
+from ..errors import TunekitError
+from .batches import within
+
+__all__ = ["Budget", "no_memory"]
+
+
+class Budget:
+    """The tokens that go through a model at once, with their padding.
+
+    Args:
+        lengths: the tokens of each example.
+        tokens: to begin with.
+    """
+
+    def __init__(self, lengths: Sequence[int], tokens: int) -> None:
+        self._lengths, self.tokens = lengths, tokens
+
+    def parts(self, batch: Sequence[int]) -> list[list[int]]:
+        """The batch in parts that are computed one after the other."""
+        return list(within(self._lengths, batch, self.tokens))
+
+    def lower(self, batch: Sequence[int], why: str) -> None:
+        """Halve what was too much of this batch, and free what memory can be freed.
+
+        Raises:
+            TunekitError: it was a single example.
+        """
+        lengths = self._lengths
+        largest = max(
+            self.parts(batch), key=lambda part: len(part) * max(lengths[place] for place in part)
+        )
+        longest = max(1, *(lengths[place] for place in largest))
+        if len(largest) == 1:
+            raise TunekitError(
+                f"not even one example of {longest} tokens fits into memory ({why}). Lower "
+                "max_length, take a smaller base model, or a machine with more memory."
+            )
+        self.tokens = len(largest) * longest // 2
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def no_memory(error: BaseException) -> str | None:
+    """The first line of an error that says that the memory didn't suffice; ``None`` for others."""
+    said = str(error).strip()
+    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not any(
+        words in said.lower() for words in ("out of memory", "can't allocate memory")
+    ):
+        return None
+    return said.splitlines()[0] if said else "out of memory"

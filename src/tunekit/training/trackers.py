@@ -1,0 +1,41 @@
+"""The accelerator that a training runs on, and the trackers that it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
+
+from ..errors import ConfigError
+
+__all__ = ["accelerator"]
+
+
+def accelerator(device: torch.device, trackers: Sequence[str], folder: Path) -> Accelerator:
+    """An accelerator that leaves devices and precision to the trainee.
+
+    Args:
+        device: that the module is on.
+        trackers: of accelerate, by name; they write into the folder.
+        folder: of the run.
+
+    Raises:
+        ConfigError: there is no such tracker.
+    """
+    there = {str(getattr(one, "value", one)) for one in get_available_trackers()}
+    for name in trackers:
+        if name not in there:
+            raise ConfigError(
+                f"no tracker {name!r} here: install its package, or name one of "
+                f"{', '.join(sorted(there)) or 'none (none is installed)'}."
+            )
+    return Accelerator(
+        cpu=device.type == "cpu",
+        device_placement=False,  # the module is where it belongs
+        mixed_precision="no",  # a trainee says itself what is computed in bf16
+        log_with=list(trackers) or None,
+        project_dir=str(folder),
+    )
