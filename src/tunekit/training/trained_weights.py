@@ -6,6 +6,7 @@ training set shows a fraction of them, and the others would be left behind where
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -38,7 +39,11 @@ def make_trainable(model: BaseModel, method: Literal["full", "lora"], settings: 
     model.module.requires_grad_(method == "full")
     if method == "lora":
         rank = settings.lora_rank or LORA_RANK
-        _adapt(model, rank, settings.lora_alpha or rank * LORA_ALPHA / LORA_RANK)
+        alpha = settings.lora_alpha or rank * LORA_ALPHA / LORA_RANK
+        # What it begins with is random, and the same seed is to give the same model.
+        with torch.random.fork_rng([]):
+            torch.manual_seed(settings.seed)
+            _adapt(model, rank, alpha)
         return
     model.module.get_input_embeddings().requires_grad_(False)
     for name, parameter in model.module.named_parameters():
@@ -108,6 +113,9 @@ def _adapt(model: BaseModel, rank: int, alpha: float) -> None:
         "lora_alpha": alpha,
         "lora_dropout": LORA_DROPOUT,
         "target_modules": "all-linear",
+        "exclude_modules": r".*\bpooler\b.*",  # it has no part in what comes out
     }
-    config = LoraConfig(**settings)
-    model.module = get_peft_model(model.module, config)
+    with warnings.catch_warnings():
+        # peft asks transformers by a name that was given up; nobody here can do anything about it.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        model.module = get_peft_model(model.module, LoraConfig(**settings))
