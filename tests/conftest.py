@@ -10,6 +10,7 @@ import importlib.util
 import ipaddress
 import os
 import socket
+import string
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ settings.load_profile("tunekit")
 ROOT = Path(__file__).resolve().parent.parent
 #: Outlives a test run, so that the base weights are fetched once. Ignored by git.
 WEIGHTS_HOME = ROOT / ".cache" / "tunekit"
+#: What the tiny encoder has a token for.
+WORDS = ("my", "card", "is", "lost", "i", "want", "money", "back", "thanks", "great", "the", "app")
 REQUIRED = frozenset(filter(None, os.environ.get("TUNEKIT_REQUIRE", "").split(",")))
 
 
@@ -167,3 +170,43 @@ def minilm_home(minilm: Path, home: Path) -> Path:
         place.parent.mkdir(parents=True)
         place.symlink_to(minilm, target_is_directory=True)
     return home
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real encoder, too small to know anything: a BERT of two layers, 32 dimensions
+    and random weights that reads 64 tokens."""
+    if gap := _torch_gap():
+        _missing("torch", gap)
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    words = [*special, *letters, *(f"##{one}" for one in letters), *WORDS]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
+    )
+    # As published ones do: the file brings its own padding and a short truncation.
+    tokenizer.enable_padding(length=16)
+    tokenizer.enable_truncation(16)
+
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    transformers.BertModel(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
