@@ -1,0 +1,236 @@
+"""Texts with labelled spans: an encoder tags tokens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from .answering_spans import WHOLE_WORDS
+from .artifact import write_artifact
+from .base_model import BaseModel
+from .card import HEAD, Artifact
+from .course import Course, epochs_for
+from .loop import Group, Outcome, train
+from .recipe import Recipe
+from .span_judging import SpanJudge, Verdict, whole_by_count
+from .span_reader import SpanReader
+from .span_rows import Prepared, Row, known_labels, prepare, rows_of
+from .span_tagger import SpanTagger, Tagger
+from .stages import clear_stages, stage
+from .trained_weights import make_trainable, taken_from
+from .windows import Windows
+from .work import Learnt, Work
+
+__all__ = ["learn"]
+
+#: Of the rows, so many are held out where none are given for judging, and never more than that.
+HELD_OUT, HELD_OUT_MOST = 0.1, 500
+#: Fewer held-out rows than that say nothing.
+HELD_OUT_LEAST = 10
+#: Rows that are judged, where more are given.
+JUDGED_MOST = 2_000
+BATCH_SIZE = 16
+#: Optimizer steps that it takes to learn tags from nothing, in so many epochs.
+STEPS, EPOCHS_LEAST, EPOCHS_MOST = 300, 3, 20
+WARMUP, WEIGHT_DECAY = 0.1, 0.01
+LEARNING_RATE = {"full": 3e-4, "lora": 1e-3}
+CPU_TOKENS_AT_ONCE, GPU_TOKENS_AT_ONCE = 2_048, 16_384
+
+
+class Parts(NamedTuple):
+    """Rows to train on, and rows to judge by."""
+
+    train: list[Row]
+    judged: list[Row]
+
+
+def learn(work: Work) -> Learnt:
+    """Train on spanned Examples and write the artifact.
+
+    Raises:
+        TunekitError: something that a user can mend; the message says what.
+    """
+    run, recipe, timings = work.run, work.recipe, work.timings
+    rows = rows_of(work.train)
+    labels = known_labels(rows, recipe.labels)
+    if absent := [label for label in recipe.labels if label not in labels]:
+        run.note_event(
+            "log",
+            "No training row has spans of these labels, so they will never be predicted: "
+            + ", ".join(map(repr, absent)),
+        )
+    timings.done("start")
+    run.note_event("state", "loading the base model", {"base": recipe.base.name})
+    model = BaseModel(
+        recipe.base,
+        Path(recipe.base_path),
+        max_length=recipe.max_length,
+        device=recipe.device,
+        threads=recipe.threads,
+        precision=recipe.precision,
+    )
+    timings.done("load")
+    run.note_event("state", "training", {"rows": len(rows), "precision": model.precision})
+    training = _Training(work, model, labels, _parts(work, rows))
+    outcome = training.run()
+    verdict = training.verdict()
+    timings.done("train")
+    _write(work, model, training, labels, verdict)
+    clear_stages(work)
+    return Learnt(
+        temperature=verdict.temperature,
+        applied={**training.applied(), WHOLE_WORDS: verdict.whole_words},
+        metrics={**training.metrics(outcome, verdict), **verdict.metrics},
+        measured={},
+    )
+
+
+class _Training:
+    """One training of a tagger, from its rows to how it answers."""
+
+    def __init__(self, work: Work, model: BaseModel, labels: tuple[str, ...], parts: Parts) -> None:
+        recipe = work.recipe
+        self._work, self._model, self._parts = work, model, parts
+        windows = Windows(model.tokenizer, recipe.max_length)
+        self._rows = prepare(parts.train, labels, windows)
+        _note_losses(work, self._rows)
+        settings = recipe.settings
+        batch_size = settings.batch_size or BATCH_SIZE
+        examples = len(self._rows.tagged)
+        steps = {"steps": STEPS, "least": EPOCHS_LEAST, "most": EPOCHS_MOST}
+        on_cpu = model.device.type == "cpu"
+        self.course = Course(
+            rows=examples,
+            epochs=settings.epochs or epochs_for(examples, batch_size, **steps),
+            batch_size=batch_size,
+            tokens=recipe.tokens_at_once or (CPU_TOKENS_AT_ONCE if on_cpu else GPU_TOKENS_AT_ONCE),
+            warmup=WARMUP if settings.warmup is None else settings.warmup,
+            seed=settings.seed,
+        )
+        torch.manual_seed(settings.seed)
+        make_trainable(model, _method(recipe), settings)
+        self.module = Tagger(model, 2 * len(labels) + 1)
+        self._usually = whole_by_count(self._rows.counts.spans, self._rows.counts.cut_words)
+        self._judge: SpanJudge | None = None
+        if parts.judged:
+            reader = SpanReader(windows, self.module, model.device)
+            judged = prepare(parts.judged, labels, windows, keep=True)
+            self._judge = SpanJudge(reader, judged, labels, usually=self._usually)
+
+    def run(self) -> Outcome:
+        """Train; the best weights are then in the module."""
+        groups = _groups(self.module, self._work.recipe)
+        judge = self._judge.losses if self._judge else _nothing
+        trainee = SpanTagger(self._model, self.module, self._rows.tagged, groups, judge)
+        return train(trainee, self.course, stage(self._work, "tagger", self.course))
+
+    def verdict(self) -> Verdict:
+        """How to answer: by the rows that judge, else by the spans that were given."""
+        return self._judge.verdict() if self._judge else Verdict(self._usually, None, {})
+
+    def applied(self) -> dict[str, Any]:
+        """Every setting that played a part."""
+        recipe, course = self._work.recipe, self.course
+        return {
+            "seed": course.seed,
+            "max_length": recipe.max_length,
+            "epochs": course.epochs,
+            "learning_rate": _learning_rate(recipe),
+            "batch_size": course.batch_size,
+            "warmup": course.warmup,
+            "weight_decay": _weight_decay(recipe),
+        }
+
+    def metrics(self, outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
+        """What was trained on, and what became of it."""
+        counts = self._rows.counts
+        return {
+            "trained_rows": len(self._parts.train),
+            "steps": outcome.steps,
+            "kept_step": outcome.kept,
+            "skipped_steps": outcome.skipped,
+            "alignment": counts._asdict(),
+            "recall_ceiling": counts.ceiling(words=verdict.whole_words),
+        }
+
+
+def _nothing() -> None:
+    """Judges nothing."""
+
+
+def _parts(work: Work, rows: list[Row]) -> Parts:
+    """Which rows are trained on, and which judge: those given, else a small part."""
+    chance = random.Random(f"{work.recipe.settings.seed} held out")  # noqa: S311 - no secret
+    if work.validation is not None:
+        judged = rows_of(work.validation)
+        if len(judged) > JUDGED_MOST:
+            judged = chance.sample(judged, JUDGED_MOST)
+        return Parts(rows, judged)
+    count = min(HELD_OUT_MOST, int(HELD_OUT * len(rows)))
+    if count < HELD_OUT_LEAST:
+        return Parts(rows, [])
+    out = set(chance.sample(range(len(rows)), count))
+    return Parts(
+        [row for place, row in enumerate(rows) if place not in out],
+        [row for place, row in enumerate(rows) if place in out],
+    )
+
+
+def _note_losses(work: Work, rows: Prepared) -> None:
+    """Say what of the rows can't be learnt."""
+    counts = rows.counts
+    said = [
+        (counts.overlapping, "spans overlap longer ones, which were kept instead of them"),
+        (counts.misaligned, "spans begin or end within a token, and are learnt a little longer"),
+        (counts.unread_context, "contexts are too long to be read to their end"),
+        (counts.long, "texts are longer than max_length, and are read in windows"),
+    ]
+    for count, what in said:
+        if count:
+            work.run.note_event("log", f"{count} {what}.", counts._asdict())
+
+
+def _method(recipe: Recipe) -> Literal["full", "lora"]:
+    return "lora" if recipe.method == "lora" else "full"
+
+
+def _learning_rate(recipe: Recipe) -> float:
+    return recipe.settings.learning_rate or LEARNING_RATE[_method(recipe)]
+
+
+def _weight_decay(recipe: Recipe) -> float:
+    given = recipe.settings.weight_decay
+    return WEIGHT_DECAY if given is None else given
+
+
+def _groups(module: Tagger, recipe: Recipe) -> Sequence[Group]:
+    """Matrices decay, biases and norms don't."""
+    rate = _learning_rate(recipe)
+    trained = [one for one in module.parameters() if one.requires_grad]
+    matrices = [one for one in trained if one.ndim > 1]
+    others = [one for one in trained if one.ndim <= 1]
+    return [Group(matrices, rate, _weight_decay(recipe)), Group(others, rate, 0.0)]
+
+
+def _write(
+    work: Work, model: BaseModel, training: _Training, labels: tuple[str, ...], verdict: Verdict
+) -> None:
+    recipe = work.recipe
+    trained = taken_from(model)
+    card = Artifact(
+        method=_method(recipe),
+        shape=recipe.shape,
+        weights=trained.weights,
+        labels=labels,
+        base=recipe.base,
+        max_length=recipe.max_length,
+        precision=model.precision,
+        temperature=verdict.temperature,
+        options={**trained.options, WHOLE_WORDS: verdict.whole_words},
+    )
+    head = training.module.head.state_dict()
+    write_artifact(work.run.artifact, card, {**trained.files, HEAD: head})
