@@ -1,0 +1,111 @@
+"""Scores and probabilities for the options of questions.
+
+What a question is answered depends on nothing but itself: only texts of equal length are computed
+together, equal options have one vector, and sums don't depend on the order of what is summed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..errors import ModelError
+from ..shapes import Order, Question
+from .artifact import read_tensors
+from .base_model import BaseModel
+from .card import HEAD, Artifact
+from .encoder import Progress
+from .option_tuning import KINDS
+from .recipe import Precision
+from .scorer import Scorer
+from .trained_weights import adapter_of, own_weights
+
+__all__ = ["Options", "answering"]
+
+#: Questions that are computed together. Many have many texts of equal length.
+AT_ONCE = 256
+
+
+class Options:
+    """A scorer at work. Nothing in it changes."""
+
+    def __init__(self, card: Artifact, scorer: Scorer) -> None:
+        self.card = card
+        self._scorer = scorer.eval()
+
+    def predict(
+        self, questions: Sequence[Question], progress: Progress | None = None
+    ) -> list[Order]:
+        """A score and a probability for each option of each question, in order."""
+        answers: list[Order] = []
+        for start in range(0, len(questions), AT_ONCE):
+            part = questions[start : start + AT_ONCE]
+            answers.extend(self._orders(part))
+            if progress is not None:
+                progress(len(part))
+        return answers
+
+    def _orders(self, questions: Sequence[Question]) -> list[Order]:
+        read = self._scorer.read(questions)
+        with torch.inference_mode():
+            scores = self._scorer.alone(read).tolist()
+        orders, at = [], 0
+        for question in questions:
+            own = tuple(scores[at : at + len(question.options)])
+            at += len(own)
+            orders.append(Order(own, _probabilities(own)))
+        return orders
+
+
+def answering(
+    card: Artifact,
+    artifact: Path,
+    base_path: Path,
+    *,
+    device: str,
+    threads: int | None,
+    precision: Precision,
+) -> Options:
+    """Load a scorer of options.
+
+    Raises:
+        ModelError: it can't be read, or doesn't fit.
+        WeightsError: the base weights can't be loaded.
+        ConfigError: this machine has no such device.
+    """
+    kind = card.method
+    if kind not in ("bi-encoder", "cross-encoder"):
+        raise ModelError(
+            f"{artifact} was trained by {kind!r}, which doesn't rank options. Train again."
+        )
+    model = BaseModel(
+        card.base,
+        base_path,
+        max_length=card.max_length,
+        device=device,
+        precision=precision,
+        threads=threads,
+        own=own_weights(card, artifact),
+    )
+    adapter_of(card, artifact, model)
+    scorer = KINDS[kind](model)
+    head = read_tensors(artifact).get("head")
+    if head is None or head.shape != scorer.head.shape or head.dtype != torch.float32:
+        raise ModelError(
+            f"{artifact / HEAD} doesn't fit a {kind} on {card.base.name}. "
+            "Train again, or copy it again."
+        )
+    scorer.set_head(head)
+    return Options(card, scorer)
+
+
+def _probabilities(scores: Sequence[float]) -> tuple[float, ...]:
+    if not scores:
+        return ()
+    highest = max(scores)
+    powers = [math.exp(score - highest) for score in scores]
+    total = math.fsum(powers)  # exact, so that the order of the options makes no difference
+    return tuple(power / total for power in powers)
