@@ -14,6 +14,7 @@ from .card import CARD, HEAD, Artifact
 from .encoder import Encoder, Progress
 from .head import Head
 from .recipe import Precision
+from .trained_weights import adapter_of, own_weights
 
 __all__ = ["Labels", "answering"]
 
@@ -70,7 +71,9 @@ def answering(
         device=device,
         threads=threads,
         precision=precision,
+        own=own_weights(card, artifact),
     )
+    adapter_of(card, artifact, encoder)
     return Labels(card, read_head(card, artifact), encoder)
 
 

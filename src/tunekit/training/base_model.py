@@ -68,6 +68,11 @@ class BaseModel:
         """The length of a hidden state."""
         return int(self.module.config.hidden_size)
 
+    @property
+    def padding(self) -> int:
+        """The token id that shorter texts of a batch are filled up with."""
+        return int(getattr(self.module.config, "pad_token_id", None) or 0)
+
     def autocast(self) -> torch.autocast:
         """Computes in bf16 what gains by it, where that is the precision."""
         half = self.precision == "bf16"

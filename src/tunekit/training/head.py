@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 from ..calibration import fit_temperature
 from ..errors import TunekitError
 
-__all__ = ["Fitted", "Head", "Split", "fit", "hold_out", "solve"]
+__all__ = ["Fitted", "Head", "Split", "balanced", "fit", "hold_out", "solve", "temperature_of"]
 
 #: Values of ``C = 1 / (weight_decay * rows)`` that may be tried, from smooth to sharp. On unit
 #: vectors the best one hardly depends on the number of rows; it is mostly the usual or the next.
@@ -52,6 +52,17 @@ class Head(NamedTuple):
         return vectors @ self.weight + self.bias
 
 
+def balanced(truth: Sequence[int], classes: int) -> torch.Tensor:
+    """Weights under which every class counts the same, and a row 1 in the mean.
+
+    Example:
+        >>> balanced([0, 0, 0, 1], 2)
+        tensor([0.6667, 2.0000])
+    """
+    counts = torch.bincount(torch.tensor(truth), minlength=classes)
+    return len(truth) / (classes * counts.clamp(min=1))
+
+
 class Split(NamedTuple):
     """Places of rows: those that are fitted, and those that are held out from them."""
 
@@ -79,6 +90,7 @@ def solve(
     weight_decay: float,
     start: Head | None = None,
     tolerance: float = EXACT,
+    class_weights: torch.Tensor | None = None,
 ) -> Head:
     """The optimum of the loss above.
 
@@ -89,6 +101,7 @@ def solve(
         weight_decay: above 0.
         start: a head of the same shape from which to go on.
         tolerance: the largest part of the gradient that counts as none, in weight decays.
+        class_weights: of each class in the mean, (classes,); ``None`` for equal ones.
     """
     # Around their mean the vectors are better conditioned. The bias isn't penalised, so that is
     # the same problem with another bias.
@@ -112,7 +125,8 @@ def solve(
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        value = cross_entropy(vectors @ weight + (bias - mean @ weight), truth)
+        logits = vectors @ weight + (bias - mean @ weight)
+        value = cross_entropy(logits, truth, weight=class_weights)
         value = value + weight_decay / 2 * weight.square().sum()
         value.backward()
         return value
@@ -127,10 +141,11 @@ def solve(
     return head
 
 
-def hold_out(truth: Sequence[int], seed: int) -> list[Split]:
+def hold_out(truth: Sequence[int], seed: int, *, most: int = HELD_OUT_MOST) -> list[Split]:
     """Which rows to hold out: five parts in turn where rows are few, else one part of a fifth.
 
-    Every class keeps a row in each fitted part, so a class with one row is never held out.
+    Every class keeps a row in each fitted part, so a class with one row is never held out. A part
+    has ``most`` rows at the most.
     """
     places: dict[int, list[int]] = defaultdict(list)
     for place, one in enumerate(truth):
@@ -149,8 +164,8 @@ def hold_out(truth: Sequence[int], seed: int) -> list[Split]:
     splits = []
     for part in parts:
         held_out = [place for place, one in enumerate(part_of) if one == part]
-        if len(held_out) > HELD_OUT_MOST:
-            held_out = sorted(chance.sample(held_out, HELD_OUT_MOST))
+        if len(held_out) > most:
+            held_out = sorted(chance.sample(held_out, most))
         if held_out:
             out = set(held_out)
             splits.append(Split([p for p in range(len(truth)) if p not in out], held_out))
@@ -165,6 +180,7 @@ def fit(
     weight_decay: float | None,
     seed: int,
     validation: tuple[torch.Tensor, Sequence[int]] | None = None,
+    class_weights: torch.Tensor | None = None,
     report: Report = lambda message, data: None,
 ) -> Fitted:
     """Choose the regularisation, fit the temperature, and solve for all rows.
@@ -180,6 +196,7 @@ def fit(
         weight_decay: given, it isn't chosen.
         seed: decides which rows are held out.
         validation: vectors and classes of rows that are for judging alone.
+        class_weights: of each class in the loss, (classes,); ``None`` for equal ones.
         report: told each value that was tried, and how it did.
     """
     target = torch.tensor(truth)
@@ -188,7 +205,8 @@ def fit(
     splits = hold_out(truth, seed) if validation is None else [everything]
     if not splits:
         chosen = weight_decay or 1 / (USUAL * rows)
-        return Fitted(solve(vectors, target, classes, weight_decay=chosen), chosen, None, {})
+        head = solve(vectors, target, classes, weight_decay=chosen, class_weights=class_weights)
+        return Fitted(head, chosen, None, {})
 
     def attempt(strength: float, start: _Attempt | None) -> _Attempt:
         heads = []
@@ -196,9 +214,17 @@ def fit(
             decay = 1 / (strength * len(split.fitted))
             before = start.heads[number] if start else None
             part = (vectors[split.fitted], target[split.fitted])
-            heads.append(solve(*part, classes, weight_decay=decay, start=before, tolerance=ROUGH))
+            head = solve(
+                *part,
+                classes,
+                weight_decay=decay,
+                start=before,
+                tolerance=ROUGH,
+                class_weights=class_weights,
+            )
+            heads.append(head)
         logits, judged = _unseen(vectors, target, splits, heads, validation)
-        done = _judge(strength, heads, logits, judged)
+        done = _judge(strength, heads, logits, judged, class_weights)
         report(
             f"C = {strength:g}: held-out accuracy {done.metrics['held_out_accuracy']:.3f}, "
             f"log loss {done.loss:.4f}",
@@ -208,7 +234,14 @@ def fit(
 
     best = _search(attempt) if weight_decay is None else attempt(1 / (weight_decay * rows), None)
     chosen = 1 / (best.strength * rows)
-    head = solve(vectors, target, classes, weight_decay=chosen, start=best.heads[0])
+    head = solve(
+        vectors,
+        target,
+        classes,
+        weight_decay=chosen,
+        start=best.heads[0],
+        class_weights=class_weights,
+    )
     return Fitted(head, chosen, best.temperature, best.metrics)
 
 
@@ -238,11 +271,15 @@ def _search(attempt: Callable[[float, _Attempt | None], _Attempt]) -> _Attempt:
 
 
 def _judge(
-    strength: float, heads: list[Head], logits: torch.Tensor, truth: torch.Tensor
+    strength: float,
+    heads: list[Head],
+    logits: torch.Tensor,
+    truth: torch.Tensor,
+    class_weights: torch.Tensor | None,
 ) -> _Attempt:
-    temperature = _temperature(logits, truth)
+    temperature = temperature_of(logits, truth)
     scaled = logits / temperature
-    loss = float(cross_entropy(scaled, truth))
+    loss = float(cross_entropy(scaled, truth, weight=class_weights))
     metrics = {
         "held_out_rows": len(truth),
         "held_out_accuracy": float((scaled.argmax(1) == truth).float().mean()),
@@ -267,7 +304,8 @@ def _unseen(
     return torch.cat(logits), torch.cat([target[split.held_out] for split in splits])
 
 
-def _temperature(logits: torch.Tensor, truth: torch.Tensor) -> float:
+def temperature_of(logits: torch.Tensor, truth: torch.Tensor) -> float:
+    """The temperature under which these logits, (rows, classes), say how sure they may be."""
     names = [str(number) for number in range(logits.shape[1])]
     rows = [list(zip(names, row, strict=True)) for row in logits.softmax(1).tolist()]
     return fit_temperature(rows, [names[one] for one in truth.tolist()])

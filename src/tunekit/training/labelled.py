@@ -1,35 +1,34 @@
-"""Texts with labels: a head on frozen embeddings."""
+"""Texts with labels: a head on frozen embeddings, or the encoder tuned from that head on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import torch
 
-from ..errors import ModelError
-from ..shapes import Example, Passage, Weights
-from .artifact import write_artifact
-from .cache import cache_file, embed
+from .artifact import Tensors, write_artifact
+from .cache import cache_file
 from .card import HEAD, Artifact
+from .classifier import Labelled
 from .costs import head_fitting
 from .counting import CountingEncoder
 from .encoder import Encoder
-from .folder import RunFolder
-from .head import Fitted, fit
+from .head import Fitted, Head, Split, balanced, fit, hold_out
+from .labelled_rows import Known, embedded, labels_with_rows, rows_of
 from .recipe import Recipe
+from .stages import clear_stages
 from .timings import measured
-from .work import Learnt, Progress, Work
+from .trained_weights import Trained, taken_from
+from .tuning import Decision, Judged, decide, go_on, judged, tune
+from .work import Learnt, Work
 
 __all__ = ["learn"]
 
-
-class Rows(NamedTuple):
-    """Texts with their labels."""
-
-    texts: list[str]
-    labels: list[str]
+UNTOUCHED = Trained("base", {}, {})
+#: Rows that are held out to judge tuning by, at the most: more would be missed where they are.
+HELD_OUT = 1_000
 
 
 def learn(work: Work) -> Learnt:
@@ -39,9 +38,9 @@ def learn(work: Work) -> Learnt:
         TunekitError: something that a user can mend; the message says what.
     """
     run, recipe, timings = work.run, work.recipe, work.timings
-    rows = _rows(work.train)
-    validation = None if work.validation is None else _rows(work.validation)
-    labels = _labels_with_rows(recipe, rows, run)
+    rows = rows_of(work.train)
+    validation = None if work.validation is None else rows_of(work.validation)
+    labels = labels_with_rows(recipe, rows, run)
     timings.done("start")
     run.note_event("state", "loading the base model", {"base": recipe.base.name})
     encoder = CountingEncoder(
@@ -54,63 +53,149 @@ def learn(work: Work) -> Learnt:
     )
     timings.done("load")
     run.note_event("state", "embedding", {"rows": len(rows.texts), "precision": encoder.precision})
-    vectors, held_out = _embedded(encoder, recipe, rows, validation, labels, run)
+    known = embedded(encoder, recipe, rows, validation, labels, run)
     timings.done("embed")
-    run.note_event("state", "fitting the head", {"labels": len(labels)})
-    number = {label: place for place, label in enumerate(labels)}
-    fitted = fit(
-        vectors,
-        [number[label] for label in rows.labels],
-        len(labels),
-        weight_decay=recipe.settings.weight_decay,
-        seed=recipe.settings.seed,
-        validation=held_out,
-        report=lambda message, data: run.note_event("metric", message, data),
-    )
-    _write(run, recipe, encoder, labels, fitted)
-    timings.done("fit")
+    weights = None
+    if recipe.settings.class_weights:
+        weights = balanced(known.truth[: known.rows], len(labels))
+    if recipe.method == "head":
+        learnt = _head(work, encoder, known, weights)
+    else:
+        learnt = _tuned(work, encoder, known, weights)
+    clear_stages(work)
+    return learnt
+
+
+# --- a head ---------------------------------------------------------------------------------------
+
+
+def _head(
+    work: Work,
+    encoder: CountingEncoder,
+    known: Known,
+    weights: torch.Tensor | None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Learnt:
+    recipe = work.recipe
+    work.run.note_event("state", "fitting the head", {"labels": len(known.labels)})
+    fitted = _fitted(work, known, Split(list(range(known.rows)), []), weights)
+    _write(work, encoder, known.labels, fitted.head, fitted.temperature)
+    work.timings.done("fit")
     return Learnt(
         temperature=fitted.temperature,
         applied={
+            "method": "head",
             "seed": recipe.settings.seed,
             "max_length": recipe.max_length,
             "weight_decay": fitted.weight_decay,
         },
-        metrics=fitted.metrics,
-        measured=_measured(recipe, encoder, rows, validation, labels),
+        metrics={**fitted.metrics, **(metrics or {})},
+        measured=_measured(recipe, encoder, known),
     )
 
 
-def _rows(examples: Sequence[Example]) -> Rows:
-    rows = Rows([], [])
-    for number, (asked, target) in enumerate(examples, 1):
-        match asked, target:
-            case Passage(text, None), Weights(((label, _),)):
-                rows.texts.append(text)
-                rows.labels.append(label)
-            case _:
-                raise ModelError(
-                    f"row {number} is no text with one label, and nothing else can be learnt here."
-                )
-    return rows
+def _fitted(work: Work, known: Known, split: Split, weights: torch.Tensor | None) -> Fitted:
+    """A head on the fitted rows of a split, judged by its other rows or those of the user."""
+    held_out = known.judging
+    if split.held_out:
+        held_out = known.vectors[split.held_out], [known.truth[one] for one in split.held_out]
+    settings = work.recipe.settings
+    return fit(
+        known.vectors[split.fitted],
+        [known.truth[one] for one in split.fitted],
+        len(known.labels),
+        # Where an encoder is tuned as well, it is the encoder's.
+        weight_decay=settings.weight_decay if work.recipe.method == "head" else None,
+        seed=settings.seed,
+        validation=held_out,
+        class_weights=weights,
+        report=lambda message, data: work.run.note_event("metric", message, data),
+    )
 
 
-def _measured(
-    recipe: Recipe,
-    encoder: CountingEncoder,
-    rows: Rows,
-    validation: Rows | None,
-    labels: Sequence[str],
-) -> dict[str, Any]:
-    judging = [] if validation is None else _known(validation, labels).texts
-    distinct = {*rows.texts, *judging}
+# --- a tuned encoder ------------------------------------------------------------------------------
+
+
+def _tuned(
+    work: Work, encoder: CountingEncoder, known: Known, weights: torch.Tensor | None
+) -> Learnt:
+    recipe, run = work.recipe, work.run
+    split = _split(known, recipe.settings.seed)
+    judging = split.held_out or list(range(known.rows, len(known.truth)))
+    if recipe.method == "auto" and not judging:
+        why = "took the head: no row could be held out, as every label has only one"
+        run.note_event("log", f"auto {why}.")
+        return _head(work, encoder, known, weights, {"auto": {"took": "head", "why": why}})
+    run.note_event("state", "fitting the head", {"labels": len(known.labels)})
+    start = _fitted(work, known, split, weights)
+    work.timings.done("fit")
+    method: Literal["full", "lora"] = "lora" if recipe.method == "lora" else "full"
+    run.note_event("state", "tuning the encoder", {"rows": len(split.fitted)})
+    rows = _read(encoder, known)
+    tuned = tune(
+        work, encoder, method, start.head, rows.at(split.fitted), rows.at(judging), weights
+    )
+    metrics: dict[str, Any] = {} if tuned.judged is None else tuned.judged.metrics()
+    if recipe.method == "auto" and tuned.judged is not None:
+        truth = [known.truth[place] for place in judging]
+        head = judged(start.head.logits(known.vectors[judging]), truth)
+        decision = decide(head, tuned.judged, known.rows)
+        metrics["auto"] = _said(decision, head, tuned.judged)
+        run.note_event("log", f"auto {decision.words}.", metrics["auto"])
+        if not decision.tuned:
+            return _head(work, encoder, known, weights, {"auto": metrics["auto"]})
+    if split.held_out:
+        run.note_event("state", "learning the held-out rows", {"rows": len(split.held_out)})
+        go_on(work, encoder, tuned, rows, split)
+    temperature = tuned.judged.temperature if tuned.judged else None
+    head_now = tuned.trainee.module.head
+    _write(work, encoder, known.labels, head_now, temperature, taken_from(encoder), method)
+    work.timings.done("tune")
+    return Learnt(
+        temperature=temperature,
+        applied={
+            "method": method,
+            "seed": recipe.settings.seed,
+            "max_length": recipe.max_length,
+            **tuned.applied,
+        },
+        metrics=metrics,
+        measured={},
+    )
+
+
+def _split(known: Known, seed: int) -> Split:
+    """Rows to learn from, and rows to judge by where the user has named none."""
+    parts = [] if known.judging else hold_out(known.truth, seed, most=HELD_OUT)
+    return parts[0] if parts else Split(list(range(known.rows)), [])
+
+
+def _read(encoder: Encoder, known: Known) -> Labelled:
+    encoded = encoder.tokenizer.encode_batch_fast(known.texts)
+    return Labelled([one.ids for one in encoded], known.truth)
+
+
+def _said(decision: Decision, head: Judged, tuned: Judged) -> dict[str, Any]:
+    return {
+        "took": "full" if decision.tuned else "head",
+        "why": decision.words,
+        "head": head.metrics(),
+        "full": tuned.metrics(),
+    }
+
+
+# --- what is left behind ---------------------------------------------------------------------
+
+
+def _measured(recipe: Recipe, encoder: CountingEncoder, known: Known) -> dict[str, Any]:
+    distinct = set(known.texts)
     fitting = head_fitting(
-        rows=len(rows.texts),
+        rows=known.rows,
         distinct=len(distinct),
         characters=sum(map(len, distinct)),
-        classes=len(labels),
+        classes=len(known.labels),
         dimensions=encoder.dimensions,
-        validation=len(judging),
+        validation=len(known.truth) - known.rows,
         searched=recipe.settings.weight_decay is None,
     )
     return measured(
@@ -127,74 +212,24 @@ def _measured(
     )
 
 
-def _labels_with_rows(recipe: Recipe, rows: Rows, run: RunFolder) -> tuple[str, ...]:
-    """The labels that can be learnt, in the recipe's order."""
-    shown = set(rows.labels)
-    if unknown := sorted(shown - set(recipe.labels)):
-        raise ModelError(
-            f"labels that the recipe doesn't have: {', '.join(map(repr, unknown[:10]))}. "
-            "Submit again."
-        )
-    if len(shown) < 2:
-        raise ModelError(
-            f"a head needs rows of two labels or more, here are {len(shown)}. "
-            "Add rows of another label."
-        )
-    if absent := [label for label in recipe.labels if label not in shown]:
-        run.note_event(
-            "log",
-            "No training row has these labels, so they will never be predicted: "
-            + ", ".join(map(repr, absent)),
-        )
-    return tuple(label for label in recipe.labels if label in shown)
-
-
-def _embedded(
-    encoder: Encoder,
-    recipe: Recipe,
-    rows: Rows,
-    validation: Rows | None,
-    labels: Sequence[str],
-    run: RunFolder,
-) -> tuple[torch.Tensor, tuple[torch.Tensor, list[int]] | None]:
-    """Vectors of the training rows; vectors and classes of the validation rows."""
-    number = {label: place for place, label in enumerate(labels)}
-    judging = Rows([], [])
-    if validation is not None:
-        judging = _known(validation, labels)
-        if passed := len(validation.texts) - len(judging.texts):
-            run.note_event(
-                "log", f"{passed} validation rows have labels without a training row: left out."
-            )
-    vectors = embed(
-        encoder,
-        rows.texts + judging.texts,
-        folder=Path(recipe.cache) if recipe.cache else None,
-        log=lambda message: run.note_event("log", message),
-        progress=Progress(run, "embedding", len(rows.texts) + len(judging.texts)),
-    )
-    count = len(rows.texts)
-    if not judging.texts:
-        return vectors, None
-    return vectors[:count], (vectors[count:], [number[label] for label in judging.labels])
-
-
-def _known(validation: Rows, labels: Sequence[str]) -> Rows:
-    """The validation rows of these labels."""
-    there = set(labels)
-    known = [pair for pair in zip(*validation, strict=True) if pair[1] in there]
-    return Rows([text for text, _ in known], [label for _, label in known])
-
-
 def _write(
-    run: RunFolder, recipe: Recipe, encoder: Encoder, labels: tuple[str, ...], fitted: Fitted
+    work: Work,
+    encoder: Encoder,
+    labels: tuple[str, ...],
+    head: Head,
+    temperature: float | None,
+    trained: Trained = UNTOUCHED,
+    method: Literal["head", "full", "lora"] = "head",
 ) -> None:
     card = Artifact(
-        method="head",
+        method=method,
+        weights=trained.weights,
         labels=labels,
-        base=recipe.base,
-        max_length=recipe.max_length,
+        base=work.recipe.base,
+        max_length=work.recipe.max_length,
         precision=encoder.precision,
-        temperature=fitted.temperature,
+        temperature=temperature,
+        options=trained.options,
     )
-    write_artifact(run.artifact, card, {HEAD: fitted.head._asdict()})
+    files: dict[str, Tensors] = {HEAD: head._asdict(), **trained.files}
+    write_artifact(work.run.artifact, card, files)
