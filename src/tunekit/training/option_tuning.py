@@ -115,8 +115,8 @@ def tune(
     found = None
     if held_out is not None:
         found = judged(scores_of(scorer, scorer.read(held_out.questions)), held_out.orders)
-        facts = {"stage": name, **found.metrics()}
-        work.run.note_event("metric", f"{name}: {facts['held_out_accuracy']:.3f} right", facts)
+        said = f"{name}: {found.accuracy:.3f} of the held-out rows right"
+        work.run.note_event("metric", said, {"stage": name, **found.metrics()})
     kept = max(1, round(outcome.kept / course.steps_per_epoch))
     applied = {
         "epochs": kept,

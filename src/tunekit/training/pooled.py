@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -21,7 +21,6 @@ TOKENISED_AT_ONCE = 16_384
 
 #: A text, or two that are read together.
 Text = str | tuple[str, str]
-Progress = Callable[[int], None]
 
 
 class Tokens(NamedTuple):
@@ -40,13 +39,7 @@ def tokens_of(model: BaseModel, texts: Sequence[Text]) -> Iterator[Tokens]:
             yield Tokens(encoding.ids or [0], encoding.type_ids or [0])
 
 
-def pooled(
-    model: BaseModel,
-    texts: Sequence[Tokens],
-    *,
-    alike: bool = False,
-    progress: Progress | None = None,
-) -> torch.Tensor:
+def pooled(model: BaseModel, texts: Sequence[Tokens], *, alike: bool = False) -> torch.Tensor:
     """One vector a text, on the model's device: float32, (texts, dimensions), in order.
 
     Args:
@@ -54,19 +47,13 @@ def pooled(
         texts: any number.
         alike: only texts of equal length are computed together, so that nothing is padded and a
             vector doesn't depend on its neighbours.
-        progress: told how many texts were done since it was told last.
     """
-    vectors, order = [], []
-    for places in _batches(model, texts, alike):
-        vectors.append(_forward(model, [texts[place] for place in places]))
-        order.extend(places)
-        if progress is not None:
-            progress(len(places))
-    if not vectors:
+    if not texts:
         return torch.empty(0, model.dimensions, device=model.device)
-    back = torch.empty(len(order), dtype=torch.long, device=model.device)
-    back[torch.tensor(order, device=model.device)] = torch.arange(len(order), device=model.device)
-    return torch.cat(vectors)[back]
+    batches = list(_batches(model, texts, alike))
+    vectors = torch.cat([_forward(model, [texts[place] for place in batch]) for batch in batches])
+    order = torch.tensor([place for batch in batches for place in batch])
+    return vectors[order.argsort().to(model.device)]
 
 
 def _batches(model: BaseModel, texts: Sequence[Tokens], alike: bool) -> Iterator[list[int]]:
@@ -93,7 +80,7 @@ def _forward(model: BaseModel, texts: Sequence[Tokens]) -> torch.Tensor:
     if _tells_apart(model) and any(map(any, types)):
         given["token_type_ids"] = pad(types, model.device).ids
     with model.autocast():
-        hidden = model.module(**given).last_hidden_state
+        hidden: torch.Tensor = model.module(**given).last_hidden_state
     hidden = hidden.float()
     if model.base.pooling == "cls":
         return hidden[:, 0]
