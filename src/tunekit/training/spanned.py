@@ -29,8 +29,8 @@ __all__ = ["learn"]
 
 #: Of the rows, so many are held out where none are given for judging, and never more than that.
 HELD_OUT, HELD_OUT_MOST = 0.1, 500
-#: Fewer held-out rows than that say nothing.
-HELD_OUT_LEAST = 10
+#: Fewer held-out rows than that say little, and so small a set can spare none.
+HELD_OUT_LEAST = 20
 #: Rows that are judged, where more are given.
 JUDGED_MOST = 2_000
 BATCH_SIZE = 16
