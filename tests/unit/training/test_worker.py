@@ -266,7 +266,7 @@ def test_no_memory_says_what_to_do(run: RunFolder, monkeypatch: pytest.MonkeyPat
     def broken(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(labelled, "embed", broken)
+    monkeypatch.setattr(labelled, "embedded", broken)
     error = failed(run)
     assert error["code"] == "OutOfMemory"
     assert "fewer rows" in error["message"]
