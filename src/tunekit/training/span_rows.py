@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import ModelError
 from ..shapes import Example, Marks, Passage, Span
@@ -11,9 +13,11 @@ from .alignment import align, cuts_word
 from .span_tagger import Tagged
 from .windows import Reading, Windows
 
-__all__ = ["Counts", "Prepared", "Row", "known_labels", "prepare", "rows_of"]
+__all__ = ["Counts", "Prepared", "Row", "hold_out", "known_labels", "prepare", "rows_of"]
 
 TOKENISED_AT_ONCE = 4_096
+#: Of a label's spans, how many may be held out.
+MAY_LOSE = 1 / 5
 
 
 class Row(NamedTuple):
@@ -44,10 +48,6 @@ class Counts(NamedTuple):
         """The share of spans that come back from their tags: recall can't be higher."""
         lost = self.overlapping + self.misaligned + (self.cut_words if words else 0)
         return 1 - lost / self.spans if self.spans else 1.0
-
-    def facts(self) -> dict[str, Any]:
-        """For metrics and events."""
-        return self._asdict()
 
 
 class Prepared(NamedTuple):
@@ -99,6 +99,22 @@ def known_labels(rows: Sequence[Row], labels: Sequence[str]) -> tuple[str, ...]:
     if len(rows) < 2:
         raise ModelError("one row is too few to learn from. Add rows, at best hundreds.")
     return tuple(label for label in labels if label in shown)
+
+
+def hold_out(rows: Sequence[Row], count: int, chance: random.Random) -> set[int]:
+    """Places of up to so many rows, without which each label keeps most of its spans."""
+    total = Counter(span.label for row in rows for span in row.spans)
+    spare = {label: int(MAY_LOSE * spans) for label, spans in total.items()}
+    out: set[int] = set()
+    for place in chance.sample(range(len(rows)), len(rows)):
+        if len(out) == count:
+            break
+        labels = Counter(span.label for span in rows[place].spans)
+        if all(spare[label] >= spans for label, spans in labels.items()):
+            out.add(place)
+            for label, spans in labels.items():
+                spare[label] -= spans
+    return out
 
 
 def prepare(

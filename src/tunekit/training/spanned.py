@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from ..errors import ModelError
 from .answering_spans import WHOLE_WORDS
 from .artifact import write_artifact
 from .base_model import BaseModel
@@ -18,7 +19,7 @@ from .loop import Group, Outcome, train
 from .recipe import Recipe
 from .span_judging import SpanJudge, Verdict, whole_by_count
 from .span_reader import SpanReader
-from .span_rows import Prepared, Row, known_labels, prepare, rows_of
+from .span_rows import Prepared, Row, hold_out, known_labels, prepare, rows_of
 from .span_tagger import SpanTagger, Tagger
 from .stages import clear_stages, stage
 from .trained_weights import make_trainable, taken_from
@@ -101,6 +102,8 @@ class _Training:
         settings = recipe.settings
         batch_size = settings.batch_size or BATCH_SIZE
         examples = len(self._rows.tagged)
+        if not examples:
+            raise ModelError("no training text has a token, so nothing can be learnt. Add texts.")
         steps = {"steps": STEPS, "least": EPOCHS_LEAST, "most": EPOCHS_MOST}
         on_cpu = model.device.type == "cpu"
         self.course = Course(
@@ -173,7 +176,7 @@ def _parts(work: Work, rows: list[Row]) -> Parts:
     count = min(HELD_OUT_MOST, int(HELD_OUT * len(rows)))
     if count < HELD_OUT_LEAST:
         return Parts(rows, [])
-    out = set(chance.sample(range(len(rows)), count))
+    out = hold_out(rows, count, chance)
     return Parts(
         [row for place, row in enumerate(rows) if place not in out],
         [row for place, row in enumerate(rows) if place in out],

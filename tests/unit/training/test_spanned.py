@@ -155,6 +155,20 @@ def test_a_tenth_is_held_out_where_nobody_gives_rows_to_judge_by(bench: Bench) -
     assert metrics["rows"] == 200
 
 
+def test_a_rare_label_is_not_held_out() -> None:
+    import random
+
+    from tunekit.training.span_rows import Row, hold_out
+
+    rows = [Row(asked, spans) for asked, spans in (row(number) for number in range(60))]
+    rows += [Row(Passage("my app"), (Span(3, 6, "rare"),))] * 4
+    for seed in range(20):
+        out = hold_out(rows, 12, random.Random(seed))
+        assert len(out) == 12
+        assert max(out) < 60
+    assert len(hold_out(rows[:6], 6, random.Random(0))) == 2  # those without a span
+
+
 def test_spans_within_words_stay_within_them(bench: Bench) -> None:
     rows = [
         (Passage(f"{part}card{number}"), (Span(len(part), len(part) + 4, "thing"),))
