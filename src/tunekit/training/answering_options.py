@@ -1,7 +1,8 @@
 """Scores and probabilities for the options of questions.
 
 What a question is answered depends on nothing but itself: only texts of equal length are computed
-together, equal options have one vector, and sums don't depend on the order of what is summed.
+together, so other questions change no more than the last digit of a score, and the order of the
+options changes nothing; options of equal tokens have equal scores.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def answering(
         base_path,
         max_length=card.max_length,
         device=device,
-        precision=precision,
+        precision="fp32" if precision == "auto" else precision,
         threads=threads,
         own=own_weights(card, artifact),
     )

@@ -42,11 +42,13 @@ def tokens_of(model: BaseModel, texts: Sequence[Text]) -> Iterator[Tokens]:
 def pooled(model: BaseModel, texts: Sequence[Tokens], *, alike: bool = False) -> torch.Tensor:
     """One vector a text, on the model's device: float32, (texts, dimensions), in order.
 
+    Which texts are computed together depends on what they are, never on their order.
+
     Args:
         model: with its module in the mode it is wanted in.
         texts: any number.
         alike: only texts of equal length are computed together, so that nothing is padded and a
-            vector doesn't depend on its neighbours.
+            vector doesn't depend on its neighbours but for rounding (1e-6).
     """
     if not texts:
         return torch.empty(0, model.dimensions, device=model.device)
@@ -60,7 +62,8 @@ def _batches(model: BaseModel, texts: Sequence[Tokens], alike: bool) -> Iterator
     budget = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
     batch: list[int] = []
     longest = 0
-    for place in sorted(range(len(texts)), key=lambda place: -len(texts[place].ids)):
+    order = sorted(range(len(texts)), key=lambda place: (-len(texts[place].ids), texts[place]))
+    for place in order:
         length = len(texts[place].ids)
         if batch and ((alike and length < longest) or (len(batch) + 1) * longest > budget):
             yield batch

@@ -13,7 +13,7 @@ from .option_judging import Decision, Judged, could_win, decide, hopeless, judge
 from .option_rows import Lists, hold_out, telling
 from .option_tuning import Kind, Tuned, frozen_features, new_scorer, tune, usual_epochs
 from .scorer import Features, Scorer
-from .solved_head import Solved, scored, solve_best
+from .solved_head import scored, solve_best
 from .stages import clear_stages
 from .trained_weights import Trained, taken_from
 from .work import Learnt, Work
@@ -67,11 +67,10 @@ class Known(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A scorer with a head on frozen vectors, what that is worth, and what the head saw, of the
-    rows at these places."""
+    """A scorer with a head on frozen vectors, what that does on held-out rows, and what the head
+    saw, of the rows at these places."""
 
     scorer: Scorer
-    solved: Solved
     judged: Judged | None
     features: Features
     places: list[int]
@@ -141,13 +140,14 @@ def _start(work: Work, known: Known, kind: Kind) -> Start:
     work.run.note_event("state", f"reading for the {kind}'s head", {"rows": len(places)})
     features = frozen_features(work, scorer, [known.rows.questions[place] for place in places])
     work.timings.done("embed")
-    start = Start(scorer, Solved(scorer.head.detach(), 0.0, {}), None, features, places)
-    start = _solved(work, known, start, range(known.fitted))
+    start = _solved(work, known, Start(scorer, None, features, places), range(known.fitted))
     if known.held_out is None:
         return start
     orders = [known.rows.orders[place] for place in places]
     judging = [at for at, place in enumerate(places) if place >= known.fitted]
-    found = judged(scored(features, orders, judging, start.solved.head), known.held_out.orders)
+    found = judged(
+        scored(features, orders, judging, scorer.head.detach().cpu()), known.held_out.orders
+    )
     work.run.note_event("metric", f"{kind}, head on frozen vectors", found.metrics())
     return start._replace(judged=found)
 
@@ -157,8 +157,10 @@ def _solved(work: Work, known: Known, start: Start, rows: range) -> Start:
     seen = [at for at, place in enumerate(start.places) if place in rows]
     solved = solve_best(start.features, orders, seen, work.recipe.settings.seed)
     start.scorer.set_head(solved.head)
+    facts = {"rows": len(seen), "C": solved.strength}
+    work.run.note_event("metric", f"head on frozen vectors: C = {solved.strength:g}", facts)
     work.timings.done("fit")
-    return start._replace(solved=solved)
+    return start
 
 
 def _renewed(work: Work, known: Known, start: Start, kind: Kind, rows: range) -> Start:

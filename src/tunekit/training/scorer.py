@@ -87,7 +87,7 @@ class Scorer(torch.nn.Module, ABC):
                     different.append(text)
                 places[-1].append(place[key])
         vectors = pooled(self.model, different, alike=alike)
-        if alike:  # rounded in the end, which hides in which order a machine sums
+        if alike:  # rounded in the end, which hides in what order a machine sums
             vectors = vectors.double()
         vectors = normalize(vectors, dim=-1)
         return self.of_vectors(vectors, places)

@@ -37,12 +37,10 @@ TOLERANCE = 0.01
 
 
 class Solved(NamedTuple):
-    """A head, and how it was regularised. ``unseen`` has the scores of rows that a head hadn't
-    seen, by the place of the row."""
+    """A head, and how it was regularised."""
 
     head: torch.Tensor
     strength: float
-    unseen: dict[int, list[float]]
 
 
 def solve_best(
@@ -57,25 +55,22 @@ def solve_best(
         seed: decides which rows are held out together.
     """
     folds = _folds(rows, seed)
-    strength, unseen = USUAL, dict[int, list[float]]()
+    strength, lowest = USUAL, math.inf
     before: list[torch.Tensor | None] = [None] * len(folds)
-    lowest = math.inf
     for tried in PATH if folds else ():
         heads = list[torch.Tensor | None]()
-        found, total = dict[int, list[float]](), 0.0
+        total = 0.0
         for fold, start in zip(folds, before, strict=True):
             out = set(fold)
             others = [row for row in rows if row not in out]
             head = solve(features, orders, others, strength=tried, start=start)
             scores = scored(features, orders, fold, head)
             total += float(losses(beside(scores), choices([orders[row] for row in fold])).sum())
-            found |= dict(zip(fold, scores, strict=True))
             heads.append(head)
         if total >= lowest:
             break
-        strength, unseen, before, lowest = tried, found, heads, total
-    head = solve(features, orders, rows, strength=strength)
-    return Solved(head, strength, unseen)
+        strength, before, lowest = tried, heads, total
+    return Solved(solve(features, orders, rows, strength=strength), strength)
 
 
 def solve(
