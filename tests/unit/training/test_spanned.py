@@ -237,6 +237,32 @@ def test_same_recipe_same_model(bench: Bench) -> None:
     assert found[0] == found[1]
 
 
+def test_a_training_that_is_broken_off_is_gone_on_with(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tunekit.training import span_tagger
+
+    settings = Settings(epochs=3, seed=3, batch_size=8)
+    bench.train(ROWS, ROWS[:5], settings=settings, checkpoint_seconds=0)
+    whole = [file.read_bytes() for file in sorted(bench.run.artifact.iterdir())]
+    real, calls = span_tagger.cross_entropy, 0
+
+    def broken(*given: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise KeyboardInterrupt
+        return real(*given, **more)
+
+    monkeypatch.setattr(span_tagger, "cross_entropy", broken)
+    with pytest.raises(KeyboardInterrupt):
+        bench.train(ROWS, ROWS[:5], settings=settings, checkpoint_seconds=0)
+    bench.train(ROWS, ROWS[:5], settings=settings, checkpoint_seconds=0)
+    assert calls < 6 + 9
+    assert "Going on after step" in bench.messages()
+    assert [file.read_bytes() for file in sorted(bench.run.artifact.iterdir())] == whole
+
+
 def test_damaged_artifact_is_said(bench: Bench) -> None:
     from safetensors.torch import load_file, save_file
 
