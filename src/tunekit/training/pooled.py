@@ -24,7 +24,7 @@ Text = str | tuple[str, str]
 
 
 class Tokens(NamedTuple):
-    """The ids of a text; of two texts together with whose each token is: 0 or 1."""
+    """The ids of a text; of two texts together also whose each token is, 0 or 1."""
 
     ids: list[int]
     types: list[int]
@@ -36,7 +36,8 @@ def tokens_of(model: BaseModel, texts: Sequence[Text]) -> Iterator[Tokens]:
         part = list(texts[start : start + TOKENISED_AT_ONCE])
         for encoding in model.tokenizer.encode_batch_fast(part):
             # A tokenizer without special tokens makes nothing of an empty text.
-            yield Tokens(encoding.ids or [0], encoding.type_ids or [0])
+            types = encoding.type_ids
+            yield Tokens(encoding.ids or [0], types if any(types) else [])
 
 
 def pooled(model: BaseModel, texts: Sequence[Tokens], *, alike: bool = False) -> torch.Tensor:
@@ -79,8 +80,8 @@ def _forward(model: BaseModel, texts: Sequence[Tokens]) -> torch.Tensor:
     given = {"input_ids": ids}
     if int(mask.sum()) < mask.numel():
         given["attention_mask"] = mask
-    types = [text.types for text in texts]
-    if _tells_apart(model) and any(map(any, types)):
+    if _tells_apart(model) and any(text.types for text in texts):
+        types = [text.types or [0] * len(text.ids) for text in texts]
         given["token_type_ids"] = pad(types, model.device).ids
     with model.autocast():
         hidden: torch.Tensor = model.module(**given).last_hidden_state

@@ -237,6 +237,8 @@ def _known(work: Work) -> Known:
         split = hold_out(rows, work.recipe.settings.seed)
         return _joined(split.fitted, split.held_out, given=False)
     judging = telling(work.validation)
+    if passed := len(work.validation) - len(judging.orders):
+        work.run.note_event("log", f"{passed} validation rows tell no better option: left out.")
     return _joined(rows, judging if judging.orders else None, given=True)
 
 

@@ -88,7 +88,7 @@ class Scorer(torch.nn.Module, ABC):
                 places[-1].append(place[key])
         vectors = pooled(self.model, different, alike=alike)
         if alike:  # rounded in the end, which hides in what order a machine sums
-            vectors = vectors.double()
+            vectors = vectors.cpu().double()
         vectors = normalize(vectors, dim=-1)
         return self.of_vectors(vectors, places)
 
@@ -102,7 +102,7 @@ class Scorer(torch.nn.Module, ABC):
     def alone(self, read: Sequence[Sequence[Tokens]]) -> torch.Tensor:
         """The scores of all options, (options,), each as if it were the only one."""
         values, start = self.features(read, alike=True)
-        return (start + (values * self.head.double()).sum(1)).float()
+        return (start + (values * self.head.cpu().double()).sum(1)).float()
 
     def set_head(self, head: torch.Tensor) -> None:
         """Take this head over."""

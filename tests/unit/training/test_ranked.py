@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,17 +71,12 @@ def learn(run: RunFolder, tiny_encoder: Path) -> Learn:
         limit=found.limit,
     )
 
-    def write(path: Path, rows: Rows) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        records = [Examples().encode(Example(q, Order(order)), Header()) for q, order in rows]
-        path.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
-
     def begin(
         rows: Rows, method: str = "auto", validation: Rows | None = None, **settings: Any
     ) -> dict[str, Any]:
-        write(run.train, rows)
+        write_rows(run.train, rows)
         if validation is not None:
-            write(run.validation, validation)
+            write_rows(run.validation, validation)
         facts = {
             "method": method,
             "shape": Shape.RANKED,
@@ -86,11 +85,18 @@ def learn(run: RunFolder, tiny_encoder: Path) -> Learn:
             "settings": settings,
             "precision": "fp32",
             "threads": 1,
+            "checkpoint_seconds": 0,
         }
         run.recipe.write_text(Recipe.model_validate(facts).model_dump_json())
         return train(run)
 
     return begin
+
+
+def write_rows(path: Path, rows: Rows) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records = [Examples().encode(Example(q, Order(order)), Header()) for q, order in rows]
+    path.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
 
 
 @pytest.fixture
@@ -190,6 +196,34 @@ def test_the_same_recipe_gives_the_same_model(run: RunFolder, learn: Learn) -> N
         learn(best_alone(thankful(45)), "cross-encoder", epochs=1)
         found.append({file.name: file.read_bytes() for file in run.artifact.iterdir()})
     assert found[0] == found[1]
+
+
+def test_a_killed_training_ends_as_if_nothing_had_happened(
+    run: RunFolder, learn: Learn, tmp_path: Path
+) -> None:
+    undisturbed = learn(best_alone(thankful(45)), epochs=2, batch_size=4)
+    again = RunFolder(tmp_path / "again")
+    for file in (run.recipe, run.train):
+        copy = again.path / file.relative_to(run.path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    paths = [str(Path(__file__).parents[3] / "src"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = [sys.executable, "-m", "tunekit.training", str(again.path)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+    try:
+        while not list(again.checkpoints.glob("cross-encoder look/checkpoint-*")):
+            assert process.poll() is None
+            time.sleep(0.005)
+    finally:
+        process.kill()
+        process.wait()
+    assert again.result() is None
+    resumed = train(again)
+    assert "Going on after step" in messages(again)
+    assert resumed["metrics"]["auto"] == undisturbed["metrics"]["auto"]
+    for file in run.artifact.iterdir():
+        assert (again.artifact / file.name).read_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize("method", ["bi-encoder", "cross-encoder"])
