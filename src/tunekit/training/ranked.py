@@ -88,7 +88,7 @@ def _one(work: Work, known: Known, kind: Kind) -> Learnt:
 def _auto(work: Work, known: Known) -> Learnt:
     bi = _start(work, known, "bi-encoder")
     if known.held_out is None or bi.judged is None:
-        why = f"took the bi-encoder: {len(known.rows.orders)} rows are too few to hold some out"
+        why = f"took the bi-encoder: {known.fitted} rows and none to judge by are too few to choose"
         work.run.note_event("log", f"auto {why}.")
         tuned = _tuned(work, known, bi, "bi-encoder")
         return _finish(work, known, "bi-encoder", bi, tuned, {"took": "bi-encoder", "why": why})
@@ -184,12 +184,12 @@ def _finish(
     work: Work, known: Known, kind: Kind, start: Start, tuned: Tuned | None, auto: Mapping[str, Any]
 ) -> Learnt:
     """Train what was chosen on all rows, unless that is done, and write it."""
-    everything = Lists(known.rows.questions, known.rows.orders)
-    if _again(known):
-        start = _renewed(work, known, start, kind, range(len(everything.orders)))
-        if tuned is not None:
-            tune(work, kind, start.scorer, everything, None, tuned.epochs)
-            work.timings.done("tune")
+    if tuned is None or _again(known):  # the scorer of the trial isn't what it began as
+        rows = range(len(known.rows.orders) if _again(known) else known.fitted)
+        start = _renewed(work, known, start, kind, rows)
+    if tuned is not None and _again(known):
+        tune(work, kind, start.scorer, known.rows, None, tuned.epochs)
+        work.timings.done("tune")
     found = start.judged if tuned is None else tuned.judged
     trained = UNTOUCHED if tuned is None else taken_from(start.scorer.model)
     card = Artifact(

@@ -172,10 +172,12 @@ def test_a_few_rows_are_all_learnt_from(run: RunFolder, learn: Learn) -> None:
     assert read_card(run.artifact).method == "bi-encoder"
 
 
+@pytest.mark.parametrize("validation", [None, best_alone(thankful(30, seed=2))])
 def test_tuning_that_makes_it_worse_is_left_for_the_head_alone(
-    run: RunFolder, learn: Learn, answering: Callable[[], Runtime]
+    validation: Rows | None, run: RunFolder, learn: Learn, answering: Callable[[], Runtime]
 ) -> None:
-    result = learn(best_alone(thankful(100)), learning_rate=3.0, batch_size=4, epochs=1)
+    rows = best_alone(thankful(100))
+    result = learn(rows, validation=validation, learning_rate=3.0, batch_size=4, epochs=1)
     assert result["metrics"]["auto"]["took"] == "frozen"
     assert result["applied"] == {"method": "bi-encoder, head only", "seed": 0, "max_length": 64}
     assert read_card(run.artifact).weights == "base"
