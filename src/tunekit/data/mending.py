@@ -18,7 +18,7 @@ from .patching import Repeats, Table, patched
 if TYPE_CHECKING:
     from .dataset import Dataset
 
-__all__ = ["Change", "Fixed", "Mended", "fixable", "mend"]
+__all__ = ["TEXT_MENDS", "Change", "Fixed", "Mended", "RowMender", "chosen", "fixable", "mend"]
 
 #: What leaves rows out, and is done only where it is asked for by name.
 REPEATED = "repeated-row"

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tunekit import (
@@ -25,6 +25,7 @@ from tunekit import (
 )
 from tunekit.data.mending import Change, fixable
 from tunekit.errors import DataChanged, InputError
+from tunekit.findings import Finding
 from tunekit.tasks.base import Row, Task
 
 SHORT = {"text": "Call 555-1234.", "spans": [[5, 12, "phone"]]}
@@ -460,6 +461,91 @@ def test_fixing_is_safe(case: tuple[Task, list[Row]]) -> None:
     assert fixed.fingerprint == again.fingerprint
     assert fixed.task == again.task
     assert list(fixed[: len(fixed)]) == list(fixed)
+
+
+def promised(data: Dataset) -> Counter[tuple[int | None, str, str | None]]:
+    """Row, code and field of what fix() is said to mend in rows."""
+    return places(one for one in data.check(near_duplicates=False) if promises(one))
+
+
+def promises(finding: Finding) -> bool:
+    said = finding.suggestion or ""
+    return "data.fix() " in said and "data.fix() leaves that to you" not in said
+
+
+def places(found: Iterable[Finding]) -> Counter[tuple[int | None, str, str | None]]:
+    return Counter((one.row, one.code, one.field) for one in found)
+
+
+@settings(max_examples=300)
+@given(SETS)
+def test_what_is_said_to_be_mended_is(case: tuple[Task, list[Row]]) -> None:
+    task, rows = case
+    data = Dataset.from_rows(rows, task)
+    every = data.check(near_duplicates=False)
+    # Where a set counts otherwise as a whole, its rows are mended otherwise.
+    assume(not task.mends_of_set & every.counts.keys())
+    left = places(data.fix().data.check(near_duplicates=False))
+    before = places(every)
+    for place, count in promised(data).items():
+        assert left[place] <= before[place] - count
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "kept", "broken"),
+    [
+        # A span cuts a letter from its accent, one character of damage, or is out of range.
+        (Extraction(), ("e\u0301cole normale", (0, 1, "L")), [], ["non-nfc"]),
+        (Extraction(), ("fÃ¼r uns", (0, 2, "L")), [], ["damaged-encoding"]),
+        (Extraction(), ("\ufeffa cafe\u0301", (0, 99, "L")), [], ["byte-order-mark", "non-nfc"]),
+        (Extraction(), ("cafe\u0301 noir", (0, 5, "L")), ["non-nfc"], []),
+        # As one letter it would be in the middle of a word.
+        (Extraction(), ("e\u0301cole normale", (0, 2, "L")), [], ["non-nfc"]),
+        # A neighbour is in the way of one span, and of another none is.
+        (
+            Extraction(),
+            ("x Köln Bob 123-45, in Rome so", (1, 3, "Q"), (3, 7, "Q"), (21, 26, "R")),
+            ["span-outer-space"],
+            ["span-off-by-one", "span-outer-space"],
+        ),
+        # Labels are declared.
+        (Extraction(["x "]), ("in Rome", (3, 7, "x ")), [], ["label-outer-space"]),
+        (Extraction(["x"]), ("in Rome", (3, 7, "x ")), ["label-outer-space"], []),
+        (Extraction(["e\u0301"]), ("in Rome", (3, 7, "e\u0301")), [], ["non-nfc"]),
+        # An option would be empty, or the same as another.
+        (Preference(), ("cafe\u0301?", "a", "\ufeff"), ["non-nfc"], ["byte-order-mark"]),
+        (Preference(), ("q", "é", "e\u0301"), [], ["non-nfc"]),
+        (Preference(), ("cafe\u0301?", "fÃ¼r", "x"), ["damaged-encoding", "non-nfc"], []),
+    ],
+)
+def test_what_fix_leaves_alone_is_said(
+    task: Task, row: tuple[Any, ...], kept: list[str], broken: list[str]
+) -> None:
+    text, *parts = row
+    record = (
+        {"text": text, "spans": parts}
+        if isinstance(task, Extraction)
+        else {"question": text, "options": parts, "best": 0}
+    )
+    data = Dataset.from_rows([record], task)
+    every = [one for one in data.check() if "data.fix() " in (one.suggestion or "")]
+    assert sorted(one.code for one in every if promises(one)) == kept
+    assert sorted(one.code for one in every if not promises(one)) == broken
+    left = Counter(one.code for one in data.fix().data.check())
+    assert not {*kept} - {*broken} & left.keys()
+    assert {*broken} <= left.keys()
+    for one in every:
+        assert promises(one) or "data.fix() leaves that to you: " in str(one)
+
+
+def test_a_promise_is_looked_at_for_the_right_row() -> None:
+    alone = {"text": "in Köln", "spans": [[4, 7, "Q"]]}
+    blocked = {"text": "x Köln Bob 123-45", "spans": [[1, 3, "Q"], [3, 7, "Q"]]}
+    rows = [{**(blocked if at % 7 == 3 else alone), "n": at} for at in range(1500)]
+    data = Dataset.from_rows(rows, Extraction())[700:]
+    found = [one for one in data.check(near_duplicates=False) if one.code == "span-off-by-one"]
+    assert len(found) == 800
+    assert [promises(one) for one in found] == [at % 7 != 3 for at in range(700, 1500)]
 
 
 @given(SETS)

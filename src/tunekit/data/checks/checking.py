@@ -15,6 +15,7 @@ from .findings import Findings
 from .labels import Labels
 from .near_rows import NearRows
 from .normal_form import NormalForm
+from .promises import Promises
 from .repeats import Repeats
 from .texts import Texts
 
@@ -27,12 +28,16 @@ __all__ = ["check"]
 
 def check(
     data: Dataset,
+    given: Task,
     *,
     against: Dataset | None = None,
     near_duplicates: bool = True,
     model: str | None = None,
 ) -> Findings:
-    """Every row against the task, then the set as a whole."""
+    """Every row against the task, then the set as a whole.
+
+    ``given`` is the task before data told it their labels: the one that ``fix`` mends by.
+    """
     if against is not None and not isinstance(against, type(data)):
         raise InputError(
             f"against= is {type(against).__name__}. Give the data set that the rows must not "
@@ -43,11 +48,13 @@ def check(
         nothing = Finding("no-rows", "error", "there are no rows.", suggestion=advice)
         return Findings([nothing], figures={"rows": 0}, counts={"no-rows": 1}, data=data)
     lines = array("Q")
-    collection = Collection(lambda row: data.place(lines[row]))
+    promises = Promises(given, _of_rows(data.task))
+    collection = Collection(lambda row: data.place(lines[row]), promises.kept)
     checks = _checks(data, lines, against, near_duplicates, model)
     first = 0
     for portion in data.portions():
         lines.extend(portion.lines)
+        promises.begin(first, portion.rows)
         for one in checks:
             collection.add(one.see(first, portion.rows))
         first += len(portion.rows)
@@ -66,11 +73,12 @@ def _checks(
     model: str | None,
 ) -> list[Check]:
     repeats = Repeats(data, lines, against)
+    meaning, texts, normal_form = _of_rows(data.task)
     checks = [
-        _Meaning(data.task),
+        meaning,
         _Surveyed(data.task),
-        Texts(data.task),
-        NormalForm(),
+        texts,
+        normal_form,
         repeats,
         Diversity(len(data)),
         Labels(data, against),
@@ -82,6 +90,11 @@ def _checks(
 
         checks.append(base_model_check(data, model))
     return checks
+
+
+def _of_rows(task: Task) -> list[Check]:
+    """The checks that look at each row by itself."""
+    return [_Meaning(task), Texts(task), NormalForm()]
 
 
 class _Meaning(Check):

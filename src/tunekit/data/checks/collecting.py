@@ -12,11 +12,14 @@ __all__ = ["Collection"]
 
 
 class Collection:
-    """Takes findings as they come. Of each code the first :data:`LISTED` are kept."""
+    """Takes findings as they come. Of each code the first :data:`LISTED` are kept.
 
-    def __init__(self, place: Callable[[int], str]) -> None:
+    ``place`` says where a row stands, ``settled`` may have another finding in the place of one.
+    """
+
+    def __init__(self, place: Callable[[int], str], settled: Callable[[Finding], Finding]) -> None:
         self.counts: Counter[str] = Counter()
-        self._place = place
+        self._place, self._settled = place, settled
         self._of_rows: list[Finding] = []
         self._of_the_set: list[Finding] = []
         self._dropped: dict[str, Finding] = {}
@@ -32,7 +35,7 @@ class Collection:
                 self._of_the_set.append(finding)
             else:
                 placed = finding if finding.source else finding._replace(source=self._place(row))
-                self._of_rows.append(placed)
+                self._of_rows.append(self._settled(placed))
 
     def findings(self) -> list[Finding]:
         """Those about rows in row order, then those about the set, then what isn't listed."""
