@@ -313,9 +313,10 @@ class Dataset:
             seed: another seed, another split.
             group: a column whose equal values stay on one side; groups that share a row do too.
             time: a column by which the last rows become the test part: numbers, or times as
-                ISO 8601 has them.
+                ISO 8601 has them. Rows of the same time stay on one side, so a part may be larger
+                or smaller than asked for: the nearest size that cuts no time apart.
             near_duplicates: keep rows on one side that are nearly the same. Rows that ask the very
-                same always stay together; by ``time``, neither do.
+                same always stay together; by ``time``, neither do, only those of the same time.
 
         Raises:
             InputError: shares that leave a part empty, both ``group`` and ``time``, a column that

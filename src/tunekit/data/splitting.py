@@ -40,7 +40,7 @@ def split_positions(
 
     Rows that ask the very same stay together, and with ``near_duplicates`` those that ask nearly
     the same. With ``group`` so do the rows of a group, and groups that share such rows. By ``time``
-    the order alone decides.
+    the order alone decides, and rows of the same time stay together.
     """
     if not 0 < test < 1 or not 0 <= validation < 1 or test + validation >= 1:
         raise InputError(
@@ -54,7 +54,7 @@ def split_positions(
     shares = (test, validation) if validation else (test,)
     tied = False
     if time is not None:
-        held = _last(data, time, shares)
+        held, tied = _last(data, time, shares)
     else:
         held, tied = _stratified(data, shares, seed, group, near_duplicates)
     in_training = np.ones(len(data), np.bool_)
@@ -63,11 +63,13 @@ def split_positions(
     parts = [in_training.nonzero()[0], *reversed(held)]
     if not all(map(len, parts)):
         tied = tied and all(round(share * len(data)) for share in shares)
-        raise InputError(_empty(len(data), tied, group, near_duplicates))
+        raise InputError(_empty(len(data), tied, group, time, near_duplicates))
     return [array("Q", part.astype(np.uint64).tobytes()) for part in parts]
 
 
-def _empty(count: int, tied: bool, group: str | None, near_duplicates: bool) -> str:
+def _empty(
+    count: int, tied: bool, group: str | None, time: str | None, near_duplicates: bool
+) -> str:
     """Why a part would be empty, and the way out."""
     if not tied:
         return (
@@ -75,7 +77,9 @@ def _empty(count: int, tied: bool, group: str | None, near_duplicates: bool) -> 
             "other shares."
         )
     what = "ask the same" if group is None else f"have the same {group!r} or ask the same"
-    if near_duplicates:
+    if time is not None:
+        what = f"have the same {time!r}"
+    elif near_duplicates:
         return (
             f"a part of this split would be empty: of {count} rows too many {what}, or nearly, "
             "and stay together. Give other shares, or near_duplicates=False to keep only those "
@@ -149,8 +153,10 @@ def _stratified(
     return allocate(facts, shares), tied
 
 
-def _last(data: Dataset, time: str, shares: Sequence[float]) -> list[NDArray[np.int64]]:
-    """The latest rows."""
+def _last(
+    data: Dataset, time: str, shares: Sequence[float]
+) -> tuple[list[NDArray[np.int64]], bool]:
+    """The latest rows, and whether any rows have the same time: those stay together."""
     import numpy as np
 
     values = _moments(data.column(time), time)
@@ -158,12 +164,28 @@ def _last(data: Dataset, time: str, shares: Sequence[float]) -> list[NDArray[np.
         order = sorted(range(len(data)), key=lambda at: (values[at], at))
     except TypeError as error:
         raise InputError(f"column {time!r} can't be put in order ({error})") from error
+    begins = [at for at in range(1, len(order)) if values[order[at]] != values[order[at - 1]]]
+    tied = len(begins) + 1 < len(order)
     held = []
-    for share in shares:
-        count = round(share * len(data))
-        held.append(np.sort(np.array(order[len(order) - count :], np.int64)))
-        order = order[: len(order) - count]
-    return held
+    for parts_left, share in zip(range(len(shares), 0, -1), shares, strict=True):
+        # The parts that are still to come, and training, need a time each.
+        begin = _begin(begins[parts_left - 1 :], len(order), round(share * len(data)), len(data))
+        held.append(np.sort(np.array(order[begin:], np.int64)))
+        order, begins = order[:begin], [at for at in begins if at < begin]
+    return held, tied
+
+
+def _begin(begins: Sequence[int], end: int, count: int, rows: int) -> int:
+    """Where the last ``count`` rows begin, or the nearest place at which a time begins.
+
+    As with groups, a part that is larger than its share is better than none, up to half of the
+    rows. ``end`` where there is no such place.
+    """
+    if not count or not begins:
+        return end
+    nearest = min(begins, key=lambda at: (abs(end - at - count), end - at))
+    size = end - nearest
+    return end if size >= 2 * count and 2 * size > rows else nearest
 
 
 def _moments(values: list[Any], column: str) -> list[Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -302,9 +303,51 @@ def test_groups_that_share_a_question_stay_together() -> None:
         assert {0, 4} <= sides[0] or {0, 4} <= sides[1]
 
 
-def test_by_time_nothing_is_kept_together() -> None:
+def test_by_time_nothing_else_is_kept_together() -> None:
     data = asking(["the same"] * 10, when=list(range(10)))
     assert [len(part) for part in data.split(test=0.2, time="when")] == [8, 2]
+
+
+def dated(*days: int) -> Dataset:
+    """So many rows of each day."""
+    when = [day for day, count in enumerate(days) for _ in range(count)]
+    return asking([f"question {n}" for n in range(len(when))], when=when)
+
+
+@pytest.mark.parametrize(
+    ("days", "shares", "sizes"),
+    [
+        ([10] * 10, (0.25, 0), (80, 20)),  # 30 is as near: the fewer
+        ([10] * 10, (0.27, 0), (70, 30)),
+        ([10] * 10, (0.2, 0.2), (60, 20, 20)),
+        ([10] * 10, (0.01, 0), (90, 10)),  # better a larger part than none
+        ([60, 40], (0.25, 0), (60, 40)),
+        ([10, 10, 10], (0.5, 0.1), (10, 10, 10)),  # and a time for each of them
+        ([1, 1, 98], (0.9, 0.01), (1, 1, 98)),
+    ],
+)
+def test_rows_of_the_same_time_stay_together(
+    days: list[int], shares: tuple[float, float], sizes: tuple[int, ...]
+) -> None:
+    data = dated(*days)
+    test, validation = shares
+    parts = data.split(test=test, validation=validation, time="when")
+    assert tuple(map(len, parts)) == sizes
+    times = [set(part.column("when")) for part in parts]
+    assert sum(map(len, times)) == len(set().union(*times)) == len(days)
+    assert all(max(one) < min(two) for one, two in pairwise(times))
+
+
+def test_the_same_time_may_be_written_otherwise() -> None:
+    when = ["2026-01-01T00:00+00:00", *["2026-01-02T10:00+00:00", "2026-01-02T11:00+01:00"] * 2]
+    data = asking([f"question {n}" for n in range(5)], when=when)
+    assert [len(part) for part in data.split(test=0.6, time="when")] == [1, 4]
+
+
+@pytest.mark.parametrize("days", [[40, 60], [100]])
+def test_times_too_large_to_part_are_said(days: list[int]) -> None:
+    with pytest.raises(InputError, match=r"of 100 rows too many have the same 'when', and stay"):
+        dated(*days).split(test=0.25, time="when")
 
 
 def test_a_label_that_others_are_rarer_than_stays_in_training() -> None:
