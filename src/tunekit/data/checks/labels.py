@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
-from unicodedata import normalize
+from unicodedata import is_normalized, normalize
 
 from ...findings import Finding
 from ...tasks.base import Task
@@ -138,27 +138,44 @@ def _alike(counts: Mapping[str, int], field: str | None) -> Iterator[Finding]:
             named = _listed(f"{shortened(label)} ({counts[label]:,})" for label in labels)
             yield _too_alike(
                 f"labels {named} differ only in case, spaces or punctuation.",
-                max(labels, key=lambda label: (counts[label], label == label.strip(), label)),
+                _most_frequent(labels, counts),
                 field,
             )
-    for one, other in _mistyped({labels[0] for key, labels in groups.items() if key}):
+    spellings = {_tidiest(_most_frequent(labels, counts)) for key, labels in groups.items() if key}
+    for one, other in _mistyped(spellings):
         rare, usual = sorted((one, other), key=lambda label: (counts[label], label))
         if counts[rare] <= max(RARE, counts[usual] // RARER):
             yield _too_alike(
                 f"label {shortened(rare)} ({counts[rare]:,}) is one typing error away from "
                 f"{shortened(usual)} ({counts[usual]:,}).",
-                usual,
+                [usual] if counts[rare] < counts[usual] else [rare, usual],
                 field,
             )
 
 
-def _too_alike(message: str, usual: str, field: str | None) -> Finding:
+def _most_frequent(labels: Sequence[str], counts: Mapping[str, int]) -> list[str]:
+    most = max(counts[label] for label in labels)
+    return [label for label in labels if counts[label] == most]
+
+
+def _tidiest(labels: Iterable[str]) -> str:
+    return max(
+        labels, key=lambda label: (label == label.strip(), is_normalized("NFC", label), label)
+    )
+
+
+def _too_alike(message: str, usual: Sequence[str], field: str | None) -> Finding:
+    """A finding that recommends the usual spelling, where that isn't several."""
+    several = len({normalize("NFC", label.strip()) for label in usual}) > 1
     return Finding(
         "like-labels",
         "warning",
         message,
         field=field,
-        suggestion=f"If the same is meant, write {shortened(usual.strip())} throughout.",
+        suggestion="If they are one label, decide which is meant, and write that throughout: "
+        "none is more frequent."
+        if several
+        else f"If the same is meant, write {shortened(_tidiest(usual).strip())} throughout.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -121,6 +122,29 @@ def test_a_typing_error_is_found(mistyped: str) -> None:
         labelled({f"{mistyped} by card": 1, "complaint by card": 15, "praise": 30}), "like-labels"
     )
     assert "'complaint by card' (15)" in alike.message
+
+
+@pytest.mark.parametrize(
+    "counts", [{"Kritik": 1, "kritk": 1}, {"Kritik": 2, "kritk": 2}, {"Kritik": 7, "kritik": 7}]
+)
+def test_of_equally_frequent_names_none_is_recommended(counts: dict[str, int]) -> None:
+    (alike,) = found(labelled({**counts, "praise": 30}), "like-labels")
+    assert alike.suggestion is not None and "decide which is meant" in alike.suggestion
+    assert not any(repr(name) in alike.suggestion for name in counts)
+
+
+@pytest.mark.parametrize("other", ["spam ", "Ku\u0308ndigung"])
+def test_of_equally_frequent_names_the_tidy_one_is_recommended(other: str) -> None:
+    tidy = normalize("NFC", other.strip())
+    (alike,) = found(labelled({tidy: 7, other: 7, "ham": 9}), "like-labels")
+    assert alike.suggestion == f"If the same is meant, write {tidy!r} throughout."
+
+
+def test_a_typing_error_is_held_against_the_usual_spelling() -> None:
+    alike = found(labelled({"Complaint": 1, "complaint": 40, "complant": 3, "x": 9}), "like-labels")
+    (typing,) = (one for one in alike if "typing error" in one.message)
+    assert "'complant' (3) is one typing error away from 'complaint' (40)" in typing.message
+    assert typing.suggestion == "If the same is meant, write 'complaint' throughout."
 
 
 @pytest.mark.parametrize(
