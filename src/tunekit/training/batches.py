@@ -25,7 +25,7 @@ def epoch(
 
     Example:
         >>> epoch([5, 1, 4, 2], range(4), 2, random.Random(0))
-        [[3, 1], [0, 2]]
+        [[0, 2], [3, 1]]
     """
     order = list(places)
     chance.shuffle(order)
