@@ -10,19 +10,35 @@ import torch
 from ..errors import ModelError
 from ..shapes import Passage, Weights
 from .artifact import read_tensors
+from .base_model import choose_precision
 from .card import CARD, HEAD, Artifact
 from .encoder import Encoder, Progress
 from .head import Head
+from .narrow import logits_of_many
 from .recipe import Precision
 from .trained_weights import adapter_of, own_weights
 
-__all__ = ["Labels", "answering"]
+__all__ = ["Labels", "answering", "read_head"]
+
+#: Texts whose vectors are held at once.
+AT_ONCE = 4_096
+#: So few texts are quick enough as they are.
+MANY = 256
 
 
 class Labels:
-    """A head on an encoder. Nothing in it changes."""
+    """A head on an encoder. Nothing in it changes.
 
-    def __init__(self, card: Artifact, head: Head, encoder: Encoder) -> None:
+    Args:
+        card: what the artifact says about itself.
+        head: its head.
+        encoder: its encoder, which computes in fp32 unless the user wants something else.
+        quick: whether many texts may be computed in bf16 first: see :mod:`.narrow`.
+    """
+
+    def __init__(
+        self, card: Artifact, head: Head, encoder: Encoder, *, quick: bool = False
+    ) -> None:
         if head.weight.shape[0] != encoder.dimensions:
             raise ModelError(
                 f"the head is for vectors of {head.weight.shape[0]} numbers, and {card.base.name} "
@@ -31,16 +47,25 @@ class Labels:
         self.card = card
         self._head = head
         self._encoder = encoder
+        self._quick = quick
 
     def predict(
         self, passages: Sequence[Passage], progress: Progress | None = None
     ) -> list[Weights]:
         """The probabilities of all labels, highest first, for each passage in order."""
-        vectors = self._encoder.encode([passage.text for passage in passages], progress)
-        with torch.inference_mode():
-            probabilities = self._head.logits(vectors).softmax(1)
-            # Stable, so that labels of equal probability keep their order.
-            ranked = probabilities.sort(dim=1, descending=True, stable=True)
+        answers: list[Weights] = []
+        for start in range(0, len(passages), AT_ONCE):
+            texts = [passage.text for passage in passages[start : start + AT_ONCE]]
+            answers += self._answers(texts, progress)
+        return answers
+
+    def _answers(self, texts: list[str], progress: Progress | None) -> list[Weights]:
+        if self._quick and len(texts) >= MANY:
+            logits = logits_of_many(self._encoder, self._head, texts, progress)
+        else:
+            logits = self._head.logits(self._encoder.encode(texts, progress))
+        # Stable, so that labels of equal probability keep their order.
+        ranked = logits.softmax(1).sort(dim=1, descending=True, stable=True)
         labels = self.card.labels
         return [
             Weights(tuple(zip([labels[place] for place in places], values, strict=True)))
@@ -70,11 +95,12 @@ def answering(
         max_length=card.max_length,
         device=device,
         threads=threads,
-        precision=precision,
+        precision="fp32" if precision == "auto" else precision,
         own=own_weights(card, artifact),
     )
     adapter_of(card, artifact, encoder)
-    return Labels(card, read_head(card, artifact), encoder)
+    quick = precision == "auto" and choose_precision("auto", encoder.device) == "bf16"
+    return Labels(card, read_head(card, artifact), encoder, quick=quick)
 
 
 def read_head(card: Artifact, artifact: Path) -> Head:

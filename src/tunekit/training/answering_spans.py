@@ -66,7 +66,7 @@ def answering(
         max_length=card.max_length,
         device=device,
         threads=threads,
-        precision=precision,
+        precision="fp32" if precision == "auto" else precision,
         own=own_weights(card, artifact),
     )
     adapter_of(card, artifact, model)

@@ -73,9 +73,10 @@ class BaseModel:
         """The token id that shorter texts of a batch are filled up with."""
         return int(getattr(self.module.config, "pad_token_id", None) or 0)
 
-    def autocast(self) -> torch.autocast:
-        """Computes in bf16 what gains by it, where that is the precision."""
-        half = self.precision == "bf16"
+    def autocast(self, precision: str | None = None) -> torch.autocast:
+        """Computes in bf16 what gains by it, where that is the precision (the model's, if none is
+        named)."""
+        half = (precision or self.precision) == "bf16"
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half)
 
 

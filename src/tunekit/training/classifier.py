@@ -19,6 +19,7 @@ from .head import Head
 from .loop import Group
 from .padding import pad
 from .trained_weights import trainable
+from .tuning_costs import Tuning
 
 __all__ = ["Classifier", "ClassifierTrainee", "Labelled", "Rates"]
 
@@ -102,6 +103,8 @@ class ClassifierTrainee:
         self._model, self._rows, self._judged = model, rows, judged
         self._rates, self._tokens = rates, tokens
         self._weights = None if class_weights is None else class_weights.to(model.device)
+        #: What went through the encoder: for the plans of later trainings.
+        self.counts = Tuning()
 
     def going_on(self, rows: Labelled, pace: float) -> ClassifierTrainee:
         """The same weights to be trained on these rows, at a share of the learning rates, without
@@ -109,7 +112,7 @@ class ClassifierTrainee:
         rates = self._rates._replace(
             encoder=self._rates.encoder * pace, head=self._rates.head * pace
         )
-        return ClassifierTrainee(
+        again = ClassifierTrainee(
             self._model,
             self.module,
             rows,
@@ -118,6 +121,8 @@ class ClassifierTrainee:
             tokens=self._tokens,
             class_weights=self._weights,
         )
+        again.counts = self.counts
+        return again
 
     def groups(self) -> list[Group]:
         head = [self.module.weight, self.module.bias]
@@ -127,7 +132,16 @@ class ClassifierTrainee:
         ]
 
     def loss(self, module: torch.nn.Module, places: Sequence[int]) -> torch.Tensor:
-        logits, truth = self._asked(module, self._rows.at(places))
+        batch = self._rows.at(places)
+        logits, truth = self._asked(module, batch)
+        longest = max(map(len, batch.ids))
+        tokens, most = longest * len(places), self.counts.at_once
+        self.counts = self.counts._replace(
+            tokens=self.counts.tokens + tokens,
+            squares=self.counts.squares + tokens * longest,
+            steps=self.counts.steps + 1,
+            at_once=max(most, tokens),
+        )
         return cross_entropy(logits, truth, weight=self._weights, reduction="sum")
 
     def amount(self, places: Sequence[int]) -> float:
@@ -150,6 +164,7 @@ class ClassifierTrainee:
         with torch.inference_mode():
             for places in within(lengths, range(len(lengths)), self._tokens):
                 logits[places] = self._asked(self.module, rows.at(places))[0].cpu()
+        self.counts = self.counts._replace(judged=self.counts.judged + sum(lengths))
         return logits
 
     def _asked(self, module: torch.nn.Module, rows: Labelled) -> tuple[Any, torch.Tensor]:

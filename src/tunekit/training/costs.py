@@ -18,13 +18,15 @@ __all__ = [
     "Fitting",
     "Pace",
     "Reading",
+    "by_square",
+    "by_token",
     "head_fitting",
     "head_memory",
     "head_seconds",
 ]
 
 #: The parts of a training, in order.
-PHASES = ("start", "load", "embed", "fit")
+PHASES = ("start", "load", "embed", "fit", "tune")
 
 #: How the encoder goes about texts (see :mod:`tunekit.training.encoder` and ``cache``).
 CPU_TOKENS, GPU_TOKENS, EMBEDDED_AT_ONCE = 512, 32_768, 2_048
@@ -164,7 +166,21 @@ class Pace(NamedTuple):
     load: float = 1.0
     embed: float = 1.0
     fit: float = 1.0
+    tune: float = 1.0
     memory: float = 1.0
+    tuning_memory: float = 1.0
+
+
+def by_token(dimensions: int, inner: int) -> int:
+    """Operations of one token in one layer."""
+    # Four square matrices of attention and two of the inner layer; to multiply and to add.
+    return 2 * (4 * dimensions**2 + 2 * dimensions * inner)
+
+
+def by_square(dimensions: int) -> int:
+    """Operations of one token in one layer, for each token of its text."""
+    # Scores and their sums; they run at about half the speed.
+    return 2 * 4 * dimensions
 
 
 def head_seconds(
@@ -172,11 +188,9 @@ def head_seconds(
 ) -> dict[str, float]:
     """Seconds of each phase on the reference. ``precision`` is ``"fp32"`` or ``"bf16"``."""
     wide = fitting.dimensions
-    # Four square matrices of attention and two of the inner layer; to multiply and to add.
-    by_token = 2 * (4 * wide**2 + 2 * wide * depth.inner)
-    # Scores and their sums; they run at about half the speed.
-    by_square = 2 * 4 * wide
-    operations = depth.layers * (reading.tokens * by_token + reading.squares * by_square)
+    operations = depth.layers * (
+        reading.tokens * by_token(wide, depth.inner) + reading.squares * by_square(wide)
+    )
     embed = (
         operations * OPERATION_SECONDS[precision]
         + reading.batches * depth.layers * LAYER_SECONDS

@@ -37,18 +37,24 @@ class CountingEncoder(Encoder):
             stored=sum(one.numel() * one.element_size() for one in self.module.parameters()),
         )
 
-    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> torch.Tensor:
+    def encode(
+        self,
+        texts: Sequence[str],
+        progress: Progress | None = None,
+        *,
+        precision: str | None = None,
+    ) -> torch.Tensor:
         self._sums = self._sums._replace(
             texts=self._sums.texts + len(texts),
             characters=self._sums.characters + sum(map(len, texts)),
         )
-        return super().encode(texts, progress)
+        return super().encode(texts, progress, precision=precision)
 
-    def _forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def _forward(self, ids: torch.Tensor, precision: str | None = None) -> torch.Tensor:
         self._forms.add(tuple(ids.shape))
         self._sums = self._sums._replace(
             tokens=self._sums.tokens + ids.numel(),
             squares=self._sums.squares + ids.numel() * ids.shape[1],
             batches=self._sums.batches + 1,
         )
-        return super()._forward(ids)
+        return super()._forward(ids, precision)

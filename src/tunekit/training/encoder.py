@@ -28,16 +28,23 @@ Progress = Callable[[int], None]
 class Encoder(BaseModel):
     """A base model that turns texts into vectors of equal length."""
 
-    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> torch.Tensor:
+    def encode(
+        self,
+        texts: Sequence[str],
+        progress: Progress | None = None,
+        *,
+        precision: str | None = None,
+    ) -> torch.Tensor:
         """The vectors of these texts: float32 on the CPU, (texts, dimensions), in order.
 
-        ``progress`` is told how many texts were done since it was told last.
+        ``progress`` is told how many texts were done since it was told last. ``precision`` is that
+        of computing, the encoder's own if none is named.
         """
         vectors = torch.empty(len(texts), self.dimensions)
         for start in range(0, len(texts), TOKENISED_AT_ONCE):
             part = list(texts[start : start + TOKENISED_AT_ONCE])
             for places, ids in self._batches(part):
-                vectors[[start + place for place in places]] = self._forward(ids)
+                vectors[[start + place for place in places]] = self._forward(ids, precision)
                 if progress is not None:
                     progress(len(places))
         return vectors
@@ -55,8 +62,8 @@ class Encoder(BaseModel):
                 batch = places[start : start + size]
                 yield batch, torch.tensor([encoded[place] for place in batch])
 
-    def _forward(self, ids: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode(), self.autocast():
+    def _forward(self, ids: torch.Tensor, precision: str | None = None) -> torch.Tensor:
+        with torch.inference_mode(), self.autocast(precision):
             hidden = self.module(input_ids=ids.to(self.device)).last_hidden_state.float()
         pooled = hidden[:, 0] if self.base.pooling == "cls" else hidden.mean(1)
         # Always of length 1: a head's penalty and a description's similarity both assume it.

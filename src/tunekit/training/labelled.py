@@ -15,20 +15,19 @@ from .classifier import Labelled
 from .costs import head_fitting
 from .counting import CountingEncoder
 from .encoder import Encoder
+from .habits import LABELLED
 from .head import Fitted, Head, Split, balanced, fit, hold_out
 from .labelled_rows import Known, embedded, labels_with_rows, rows_of
 from .recipe import Recipe
 from .stages import clear_stages
 from .timings import measured
 from .trained_weights import Trained, taken_from
-from .tuning import Decision, Judged, decide, go_on, judged, tune
+from .tuning import Decision, Judged, Tuned, counted, decide, go_on, judged, tune
 from .work import Learnt, Work
 
 __all__ = ["learn"]
 
 UNTOUCHED = Trained("base", {}, {})
-#: Rows that are held out to judge tuning by, at the most: more would be missed where they are.
-HELD_OUT = 1_000
 
 
 def learn(work: Work) -> Learnt:
@@ -90,7 +89,8 @@ def _head(
             "weight_decay": fitted.weight_decay,
         },
         metrics={**fitted.metrics, **(metrics or {})},
-        measured=_measured(recipe, encoder, known),
+        # After a trial of tuning the times are those of both.
+        measured={} if metrics else _measured(recipe, encoder, known),
     )
 
 
@@ -135,6 +135,7 @@ def _tuned(
     tuned = tune(
         work, encoder, method, start.head, rows.at(split.fitted), rows.at(judging), weights
     )
+    work.timings.done("tune")
     metrics: dict[str, Any] = {} if tuned.judged is None else tuned.judged.metrics()
     if recipe.method == "auto" and tuned.judged is not None:
         truth = [known.truth[place] for place in judging]
@@ -146,7 +147,7 @@ def _tuned(
             return _head(work, encoder, known, weights, {"auto": metrics["auto"]})
     if split.held_out:
         run.note_event("state", "learning the held-out rows", {"rows": len(split.held_out)})
-        go_on(work, encoder, tuned, rows, split)
+        tuned = go_on(work, encoder, tuned, rows, split)
     temperature = tuned.judged.temperature if tuned.judged else None
     head_now = tuned.trainee.module.head
     _write(work, encoder, known.labels, head_now, temperature, taken_from(encoder), method)
@@ -160,13 +161,13 @@ def _tuned(
             **tuned.applied,
         },
         metrics=metrics,
-        measured={},
+        measured=_measured(recipe, encoder, known, len(judging), tuned),
     )
 
 
 def _split(known: Known, seed: int) -> Split:
     """Rows to learn from, and rows to judge by where the user has named none."""
-    parts = [] if known.judging else hold_out(known.truth, seed, most=HELD_OUT)
+    parts = [] if known.judging else hold_out(known.truth, seed, most=LABELLED.held_out_most)
     return parts[0] if parts else Split(list(range(known.rows)), [])
 
 
@@ -187,21 +188,33 @@ def _said(decision: Decision, head: Judged, tuned: Judged) -> dict[str, Any]:
 # --- what is left behind ---------------------------------------------------------------------
 
 
-def _measured(recipe: Recipe, encoder: CountingEncoder, known: Known) -> dict[str, Any]:
+def _measured(
+    recipe: Recipe,
+    encoder: CountingEncoder,
+    known: Known,
+    held_out: int = 0,
+    tuned: Tuned | None = None,
+) -> dict[str, Any]:
+    """What was done, for the plans of later trainings.
+
+    ``held_out`` counts the rows that judged a head which was tuned from.
+    """
     distinct = set(known.texts)
+    given = len(known.truth) - known.rows
     fitting = head_fitting(
-        rows=known.rows,
+        rows=known.rows if given else known.rows - held_out,
         distinct=len(distinct),
         characters=sum(map(len, distinct)),
         classes=len(known.labels),
         dimensions=encoder.dimensions,
-        validation=len(known.truth) - known.rows,
-        searched=recipe.settings.weight_decay is None,
+        validation=given or held_out,
+        searched=recipe.method != "head" or recipe.settings.weight_decay is None,
     )
     return measured(
         encoder.reading,
         fitting,
         encoder.depth,
+        None if tuned is None else counted(encoder, tuned),
         method=recipe.method,
         base=recipe.base.name,
         max_length=recipe.max_length,

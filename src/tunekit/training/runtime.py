@@ -51,9 +51,9 @@ def load(
         base_path: the folder of the base weights.
         device: ``"auto"`` or a torch device.
         threads: of torch on the CPU; ``None`` leaves torch's own choice.
-        precision: ``"auto"`` is fp32, so that a model answers alike on every machine; bf16 is
-            about three times as fast where the chip is good at it, and moves probabilities in the
-            second digit.
+        precision: ``"auto"`` is fp32 for one text or a few. Many are computed in bf16 where the
+            chip is good at it, as far as that changes no answer; their probabilities may move in
+            the second digit. ``"bf16"`` computes everything so, and may change answers.
 
     Raises:
         ModelError: the artifact can't be read.
@@ -68,6 +68,6 @@ def load(
         base_path,
         device=device,
         threads=threads,
-        precision="fp32" if precision == "auto" else precision,
+        precision=precision,
     )
     return runtime

@@ -16,6 +16,7 @@ from typing import Any
 
 from .costs import PHASES, Depth, Fitting, Reading
 from .folder import RunFolder
+from .tuning_costs import Tuning
 
 __all__ = ["Timings", "machine_name", "measured", "peak_memory"]
 
@@ -40,7 +41,9 @@ class Timings:
         return {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
 
 
-def measured(reading: Reading, fitting: Fitting, depth: Depth, **facts: Any) -> dict[str, Any]:
+def measured(
+    reading: Reading, fitting: Fitting, depth: Depth, tuning: Tuning | None = None, **facts: Any
+) -> dict[str, Any]:
     """What was done, where, and with how much memory."""
     return {
         "machine": machine_name(),
@@ -48,6 +51,7 @@ def measured(reading: Reading, fitting: Fitting, depth: Depth, **facts: Any) -> 
         "reading": reading._asdict(),
         "fitting": fitting._asdict(),
         "depth": depth._asdict(),
+        "tuning": None if tuning is None else tuning._asdict(),
         "memory": peak_memory(),
     }
 

@@ -17,28 +17,25 @@ from torch.nn.functional import cross_entropy
 
 from .base_model import BaseModel
 from .classifier import Classifier, ClassifierTrainee, Labelled, Rates
-from .course import Course, epochs_for
+from .course import Course
+from .habits import ENOUGH, LABELLED
 from .head import Head, Split, temperature_of
 from .judging import Difference, difference
 from .loop import train
 from .recipe import Recipe, Settings
 from .stages import stage
-from .trained_weights import make_trainable
+from .trained_weights import make_trainable, trainable
+from .tuning_costs import Tuning
 from .work import Work
 
-__all__ = ["Decision", "Judged", "Tuned", "decide", "go_on", "judged", "tune"]
+__all__ = ["Decision", "Judged", "Tuned", "counted", "decide", "go_on", "judged", "tune"]
 
-BATCH_SIZE, WARMUP, WEIGHT_DECAY = 32, 0.1, 0.01
-#: Steps that a small set gets in all, and the most that a row is seen for it.
-STEPS, MOST_EPOCHS = 150, 8
 #: For an encoder of 384 dimensions; a larger one wants less, by the square of its dimensions.
 LEARNING_RATE, OF_DIMENSIONS = 2e-4, 384
 #: How much faster an adapter learns than the weights themselves, and a head than its encoder.
 ADAPTER, HEAD = 5.0, 50.0
 #: How much slower the second part learns.
 GOING_ON = 0.5
-#: From so many rows on, tuning is taken unless it is clearly worse; below, only if clearly better.
-ENOUGH = 1_000
 #: Tokens that go through the model at once.
 CPU_TOKENS, GPU_TOKENS = 4_096, 32_768
 
@@ -156,7 +153,7 @@ def tune(
     return Tuned(trainee, found, max(1, outcome.kept // course.steps_per_epoch), applied)
 
 
-def go_on(work: Work, model: BaseModel, tuned: Tuned, rows: Labelled, split: Split) -> None:
+def go_on(work: Work, model: BaseModel, tuned: Tuned, rows: Labelled, split: Split) -> Tuned:
     """Learn from the rows that were held out, too, with as many of the others."""
     settings = work.recipe.settings
     chance = random.Random(settings.seed)  # noqa: S311 - no secret
@@ -167,13 +164,20 @@ def go_on(work: Work, model: BaseModel, tuned: Tuned, rows: Labelled, split: Spl
         epochs=tuned.epochs
     )
     train(trainee, course, stage(work, "going-on", course))
+    return tuned._replace(trainee=trainee)
+
+
+def counted(model: BaseModel, tuned: Tuned) -> Tuning:
+    """What went through the encoder so far."""
+    parameters = sum(one.numel() for one in trainable(model))
+    return tuned.trainee.counts._replace(parameters=parameters)
 
 
 def _rates(settings: Settings, model: BaseModel, method: Literal["full", "lora"]) -> Rates:
     usual = LEARNING_RATE * (OF_DIMENSIONS / model.dimensions) ** 2
     whole = settings.learning_rate or usual * (ADAPTER if method == "lora" else 1)
     head = HEAD * (whole / ADAPTER if method == "lora" else whole)
-    decay = settings.weight_decay if settings.weight_decay is not None else WEIGHT_DECAY
+    decay = LABELLED.weight_decay if settings.weight_decay is None else settings.weight_decay
     return Rates(whole, head, decay)
 
 
@@ -182,7 +186,11 @@ def _tokens(recipe: Recipe, model: BaseModel) -> int:
 
 
 def _course(settings: Settings, rows: int, tokens: int) -> Course:
-    size = settings.batch_size or BATCH_SIZE
-    epochs = settings.epochs or epochs_for(rows, size, steps=STEPS, least=1, most=MOST_EPOCHS)
-    warmup = WARMUP if settings.warmup is None else settings.warmup
-    return Course(rows, epochs, size, tokens, warmup=warmup, seed=settings.seed)
+    return Course(
+        rows,
+        LABELLED.epochs(rows, settings),
+        settings.batch_size or LABELLED.batch_size,
+        tokens,
+        warmup=LABELLED.warmup if settings.warmup is None else settings.warmup,
+        seed=settings.seed,
+    )

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
-from tunekit import Classification, Dataset
+from tunekit import Classification, Dataset, Extraction, Preference
 from tunekit.backends.base import State, Step
 from tunekit.backends.local import LocalBackend, pace
+from tunekit.backends.local.methods import ROUTES
 from tunekit.data.render import render
 from tunekit.planning import Estimate, Setup
+from tunekit.shapes import Shape
 from tunekit.training.costs import head_fitting
 from tunekit.training.folder import RunFolder
 
@@ -40,11 +41,12 @@ def setup_of(
     model: str | Path,
     rows: list[tuple[str, str]],
     validation: list[tuple[str, str]] | None = None,
+    method: str = "head",
     **given: Any,
 ) -> Setup:
     data = dataset(rows)
     backend = LocalBackend(home=Path("unused"))
-    (route,) = backend.routes(str(model))
+    route = next(one for one in ROUTES if (one.method, one.shape) == (method, Shape.LABELLED))
     return Setup(
         data=data,
         validation=dataset(validation).with_task(data.task) if validation else None,
@@ -212,16 +214,17 @@ def test_plan_foresees_exactly_what_the_worker_computes(
 
 def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the next estimate of time is made from."""
-    from tunekit.backends.local import estimates
+    from tunekit.backends.local import candidates
     from tunekit.training.costs import head_seconds
 
     found: dict[str, Any] = {}
 
     def note(reading: Any, fitting: Any, depth: Any, precision: str) -> dict[str, float]:
-        found.update(reading=reading._asdict(), fitting=fitting._asdict())
+        if not found:  # the method that will run comes first, then all that could
+            found.update(reading=reading._asdict(), fitting=fitting._asdict())
         return head_seconds(reading, fitting, depth, precision)
 
-    monkeypatch.setattr(estimates, "head_seconds", note)
+    monkeypatch.setattr(candidates, "head_seconds", note)
     return found
 
 
@@ -326,8 +329,8 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "machine_name", lambda: "this one")
 
 
-def said(home: Path, **options: Any) -> Estimate:
-    setup = setup_of("minilm", varied(2_000))
+def said(home: Path, *, rows: int = 2_000, method: str = "head", **options: Any) -> Estimate:
+    setup = setup_of("minilm", varied(rows), method=method)
     return LocalBackend(home=home, **options).prepare(setup)
 
 
@@ -352,7 +355,7 @@ def test_time_scales_with_what_earlier_runs_took(tmp_path: Path) -> None:
         ({"device": "cuda"}, {"device": "cpu"}),
         ({"precision": "bf16"}, {"precision": "fp32"}),
         ({"threads": 8}, {"threads": 1}),
-        ({"method": "another"}, {}),
+        ({"tuning": {"words": 3}}, {}),
         ({"reading": {"words": 3}}, {}),
         ({"fitting": 3}, {}),
     ],
@@ -409,34 +412,128 @@ def test_more_rows_and_classes_take_more(tmp_path: Path) -> None:
 
 
 def test_candidates_are_what_auto_chooses_among(tmp_path: Path) -> None:
-    estimate = said(tmp_path)
-    (head,) = estimate.candidates
-    assert head.method == "head"
-    assert (head.memory, head.seconds) == (estimate.memory, estimate.seconds)
-    assert estimate.rule == "auto takes 'head': there is no other for this task"
-    assert estimate.cost == "nothing is paid: it runs on this machine"
+    many, few = said(tmp_path, method="auto"), said(tmp_path, rows=900, method="auto")
+    assert [one.method for one in many.candidates] == ["full", "head", "lora"]
+    assert [one.method for one in few.candidates] == ["head", "full", "lora"]
+    assert "takes 'full' unless the 95 % interval says that 'full' is worse" in many.rule
+    assert "takes 'head' unless the 95 % interval says that 'full' is better" in few.rule
+    assert "with 2,000 rows" in many.rule
+    assert many.cost == "nothing is paid: it runs on this machine"
 
 
-def test_with_more_methods_the_order_of_routes_is_the_rule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_figures_are_those_of_the_method_and_candidates_are_always_the_same(
+    tmp_path: Path,
 ) -> None:
-    from tunekit.backends.local import estimates
-    from tunekit.planning import Candidate
-    from tunekit.shapes import Shape
+    found = {method: said(tmp_path, method=method) for method in ("auto", "head", "full", "lora")}
+    assert len({one.candidates for one in found.values()}) == 1
+    for one in found["auto"].candidates:
+        asked = found[one.method]
+        assert (one.memory, one.seconds) == (asked.memory, asked.seconds)
+    head, full, lora = (found[name] for name in ("head", "full", "lora"))
+    assert head.seconds is not None and full.seconds is not None and head.memory is not None
+    assert full.memory is not None and lora.memory is not None
+    assert full.seconds > 2 * head.seconds
+    assert full.memory > lora.memory > head.memory
+    assert found["auto"].seconds == full.seconds
 
-    class Two(LocalBackend):
-        def routes(self, model: str) -> Any:
-            (head,) = super().routes(model)
-            return (head, head._replace(method="tagger", shape=Shape.SPANNED),
-                    head._replace(method="whole"))  # fmt: skip
 
-    costs = {**estimates.COSTS, "whole": lambda _: Candidate("whole", memory=7, seconds=9.0)}
-    monkeypatch.setattr(estimates, "COSTS", costs)
-    setup = setup_of("minilm", varied(20))
-    found = Two(home=tmp_path).prepare(setup)
-    assert [one.method for one in found.candidates] == ["head", "whole"]
-    assert found.rule == "auto takes 'head': the first of these"
-    asked = replace(setup, route=setup.route._replace(method="whole"))
-    whole = Two(home=tmp_path).prepare(asked)
-    assert whole.candidates == found.candidates
-    assert (whole.memory, whole.seconds) == (7, 9.0)
+@pytest.mark.parametrize(
+    ("given", "factor"), [({"epochs": 9}, 3.0), ({"batch_size": 1}, 1.0), ({"max_length": 8}, 0.4)]
+)
+def test_settings_count(tmp_path: Path, given: dict[str, Any], factor: float) -> None:
+    backend = LocalBackend(home=tmp_path)
+    rows = varied(2_000)
+    usual = backend.prepare(setup_of("minilm", rows, method="full", epochs=3)).seconds
+    other = backend.prepare(setup_of("minilm", rows, method="full", **{"epochs": 3, **given}))
+    assert usual is not None and other.seconds is not None
+    if "batch_size" in given:  # more steps, each with its own price
+        assert other.seconds > 1.5 * usual
+    else:
+        assert other.seconds == pytest.approx(factor * usual, rel=0.35)
+
+
+@pytest.mark.usefixtures("here")
+def test_what_tuning_took_counts_for_later_plans(tmp_path: Path) -> None:
+    tuning = {
+        "tokens": 400_000, "squares": 4_000_000, "judged": 60_000, "steps": 300,
+        "parameters": 10_600_000, "at_once": 2_000,
+    }  # fmt: skip
+    for name, took in (("slow", 900.0), ("quick", 90.0)):
+        noted(tmp_path / name, "20260101-1", method="auto", tuning=tuning)
+        path = tmp_path / name / "runs" / "20260101-1" / "result.json"
+        run = orjson.loads(path.read_bytes())
+        run["metrics"]["timings"]["tune"] = took
+        path.write_bytes(orjson.dumps(run))
+    slow, quick = (said(tmp_path / name, method="full") for name in ("slow", "quick"))
+    assert slow.seconds is not None and quick.seconds is not None
+    assert slow.seconds > 1.8 * quick.seconds
+    heads = [said(tmp_path / name).seconds for name in ("slow", "quick")]
+    assert heads[0] == heads[1]
+
+
+@pytest.mark.torch
+def test_tuning_is_foreseen_as_the_worker_does_it(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tunekit.backends.local import candidates
+    from tunekit.training.tuning_costs import tuning_seconds
+
+    seen: list[Any] = []
+
+    def note(tuning: Any, *sizes: Any) -> float:
+        seen.append(tuning)
+        return tuning_seconds(tuning, *sizes)
+
+    monkeypatch.setattr(candidates, "tuning_seconds", note)
+    backend = LocalBackend(home=tmp_path)
+    setup = setup_of(tiny_encoder, varied(600), method="full", epochs=1)
+    backend.prepare(setup)
+    foreseen = seen[0]
+    result = trained(backend, setup, tmp_path)
+    did = result["measured"]["tuning"]
+    assert foreseen.tokens == pytest.approx(did["tokens"], rel=0.15)
+    assert foreseen.judged == pytest.approx(did["judged"], rel=0.3)
+    assert foreseen.steps == pytest.approx(did["steps"], rel=0.15)
+    assert foreseen.parameters == pytest.approx(did["parameters"], rel=0.3)
+    assert {"embed", "fit", "tune"} < set(result["metrics"]["timings"])
+    assert "measured on this machine" in backend.prepare(setup).note
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "methods"),
+    [
+        (Extraction(["city"]), {"text": "in Bonn", "spans": [[3, 7, "city"]]}, ["full", "lora"]),
+        (
+            Preference(),
+            {"question": "which?", "options": ["this", "that"], "best": 1},
+            ["bi-encoder", "cross-encoder"],
+        ),
+    ],
+)
+def test_other_tasks_have_figures_too(
+    tmp_path: Path, task: Any, row: dict[str, Any], methods: list[str]
+) -> None:
+    backend = LocalBackend(home=tmp_path)
+
+    def prepared(rows: int) -> Estimate:
+        data = Dataset.from_rows([row] * rows, task)
+        route = next(one for one in ROUTES if one.shape in task.offers)
+        return backend.prepare(
+            Setup(
+                data=data,
+                validation=None,
+                task=data.task,
+                prompt=data.task.prompt(),
+                route=route,
+                model="minilm",
+                hyperparameters=backend.hyperparameters(route, {}),
+                today=date(2026, 1, 1),
+            )
+        )
+
+    few, many = prepared(1_000), prepared(10_000)
+    assert [one.method for one in few.candidates] == methods
+    assert few.seconds is not None and many.seconds is not None
+    assert 2 * few.seconds < many.seconds
+    assert few.memory is not None and few.memory > 500e6
+    assert few.rule.startswith("auto t")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +12,9 @@ from ...data.checks.languages import Languages
 from ...data.dataset import Dataset
 from ...errors import MissingExtra
 from ...findings import Finding
-from ...planning import Candidate, Estimate, Route, Setup, Tokens
-from ...training.costs import Depth, head_fitting, head_memory, head_seconds
+from ...planning import Estimate, Route, Setup, Tokens
 from ...weights import (
     BaseWeights,
-    Size,
     TokenCounter,
     here,
     known_languages,
@@ -24,17 +22,14 @@ from ...weights import (
     known_size,
     token_counter,
 )
+from .candidates import Costs, rule_of
 from .lengths import FRAME, Lengths, by_characters
-from .pace import Basis, basis
+from .pace import basis
 from .recipes import Machine
 
 __all__ = ["estimate"]
 
 FREE = "nothing is paid: it runs on this machine"
-#: A client with nothing else in it, which waits.
-CLIENT_BYTES = 120 << 20
-#: Time and memory are said with so many digits: more would be pretence.
-SECONDS_DIGITS, MEMORY_DIGITS = 2, 3
 
 
 def estimate(setup: Setup, *, routes: Sequence[Route], home: Path, machine: Machine) -> Estimate:
@@ -64,32 +59,24 @@ def estimate(setup: Setup, *, routes: Sequence[Route], home: Path, machine: Mach
         for data in (setup.data, setup.validation)
         if data is not None
     )
-    costs = _Costs(
+    costs = Costs(
         setup,
         lengths,
         known_size(setup.model, weights),
         basis(home, machine, model=setup.model, max_length=limit or 0),
     )
-    offered = [route.method for route in routes if route.shape == setup.route.shape]
-    candidates = {method: _candidate(costs, method) for method in offered}
-    chosen = candidates[setup.route.method]
+    chosen = costs.of(setup.route)
     return Estimate(
         tokens=Tokens(lengths.total, exact=counting.exact),
         truncated=None if limit is None else truncated,
         cost=FREE,
         memory=chosen.memory,
         seconds=chosen.seconds,
-        candidates=tuple(candidates.values()),
-        rule=_rule(offered),
+        candidates=costs.candidates(routes),
+        rule=rule_of(setup, routes),
         note="; ".join(filter(None, [counting.words, costs.words])),
         findings=tuple(findings),
     )
-
-
-def _rule(methods: Sequence[str]) -> str:
-    """How ``auto`` chooses: see :func:`tunekit.backends.choose.choose`."""
-    why = "the first of these" if len(methods) > 1 else "there is no other for this task"
-    return f"auto takes {methods[0]!r}: {why}"
 
 
 # --- tokens ---------------------------------------------------------------------------------------
@@ -182,69 +169,3 @@ def _languages(model: str) -> tuple[str, ...]:
     # A plan does without what isn't installed; check(model=…) asks for it.
     installed = importlib.util.find_spec("py3langid") is not None
     return known_languages(model) if installed else ()
-
-
-# --- time and memory ------------------------------------------------------------------------------
-
-
-class _Costs:
-    """What each method costs on this machine, once the lengths of all texts are known.
-
-    ``words`` says what that stands on.
-    """
-
-    def __init__(
-        self, setup: Setup, lengths: Lengths, size: Size | None, stands_on: Basis | None
-    ) -> None:
-        self._setup, self._lengths = setup, lengths
-        self._size, self._basis = size, stands_on
-        if size is None:
-            self.words = f"time and memory: how large {setup.model!r} is isn't known here"
-        elif stands_on is None:
-            self.words = "time and memory: nothing is known of this device before its first run"
-        else:
-            self.words = f"time and memory: {stands_on.words}"
-
-    def head(self) -> Candidate:
-        """A head on frozen embeddings."""
-        about = "a head on frozen embeddings; its regularisation is chosen on held-out rows"
-        if self._size is None or self._basis is None:
-            return Candidate("head", note=about)
-        everything, missing = self._lengths.reading(gpu=self._basis.gpu, cache=self._basis.cache)
-        if missing.texts < everything.texts:
-            cached = everything.texts - missing.texts
-            about += f"; {cached:,} of {everything.texts:,} texts are embedded already"
-        rows = len(self._setup.data)
-        settings: Mapping[str, object] = self._setup.hyperparameters
-        fitting = head_fitting(
-            rows=rows,
-            distinct=everything.texts,
-            characters=everything.characters,
-            classes=len(self._lengths.labels),
-            dimensions=self._size.dimensions,
-            validation=self._lengths.embedded - rows,
-            searched=settings.get("weight_decay") is None,
-        )
-        pace = self._basis.pace
-        depth = Depth(self._size.layers, self._size.inner, self._size.bytes)
-        memory = head_memory(missing, fitting, depth, self._basis.precision) * pace.memory
-        phases = head_seconds(missing, fitting, depth, self._basis.precision)
-        seconds = sum(took * getattr(pace, phase) for phase, took in phases.items())
-        return Candidate(
-            "head",
-            memory=int(_rounded(CLIENT_BYTES + memory, MEMORY_DIGITS)),
-            seconds=_rounded(seconds, SECONDS_DIGITS),
-            note=about,
-        )
-
-
-#: What a method costs, by its name.
-COSTS: Mapping[str, Callable[[_Costs], Candidate]] = {"head": _Costs.head}
-
-
-def _candidate(costs: _Costs, method: str) -> Candidate:
-    return COSTS[method](costs) if method in COSTS else Candidate(method)
-
-
-def _rounded(value: float, digits: int) -> float:
-    return float(f"{value:.{digits}g}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...data.dataset import Dataset
 from ...planning import Setup
-from ...shapes import Passage
+from ...shapes import Passage, Question
 from ...training.cached import are_cached, text_key
 from ...training.costs import CPU_TOKENS, EMBEDDED_AT_ONCE, GPU_TOKENS, Reading
 from ...weights import TokenCounter
@@ -62,6 +62,8 @@ class Lengths:
         self._tokens, self._characters, self._keys = array("I"), array("I"), bytearray()
         #: Tokens that are read of all rows, and rows that are embedded.
         self.total = self.embedded = 0
+        #: The tokens of the longest text.
+        self.longest = 1
         self.labels: set[str] = set()
 
     def portions(self, data: Dataset, *, known: frozenset[str] | None = None) -> Iterator[Portion]:
@@ -74,13 +76,17 @@ class Lengths:
         task, first = self._setup.task, 0
         far = None if self.limit is None else HARDLY_READ * self.limit * CHARACTERS_A_TOKEN
         for lines, rows in data.portions():
-            texts = [self._text(row) for row in rows]
+            asked = [self._asked(row) for row in rows]
+            texts = [one[0] for one in asked]
             astray = [far is not None and len(text) > far for text in texts]
             read = [text[:far] if cut else text for text, cut in zip(texts, astray, strict=True)]
             tokens = self._count(read)
-            for row, text, number in zip(rows, texts, tokens, strict=True):
-                computed = number if self.limit is None else min(number, self.limit)
-                self.total += computed
+            further = self._count([text for one in asked for text in one[1:]])
+            along = iter(further)
+            for row, one, number in zip(rows, asked, tokens, strict=True):
+                text, computed = one[0], self._read(number)
+                self.longest = max(self.longest, computed)
+                self.total += computed + sum(self._read(next(along)) for _ in one[1:])
                 labels = task.label_values(row)
                 if known is None:
                     self.labels.update(labels)
@@ -93,10 +99,27 @@ class Lengths:
             yield Portion(first, list(lines), texts, tokens, astray)
             first += len(rows)
 
-    def _text(self, row: Any) -> str:
+    def _asked(self, row: Any) -> list[str]:
+        """What is read of a row: its text, and what is read along."""
         setup = self._setup
-        asked = setup.task.input(setup.task.asked(row), setup.route.shape, setup.prompt)
-        return asked.text if isinstance(asked, Passage) else ""
+        match setup.task.input(setup.task.asked(row), setup.route.shape, setup.prompt):
+            case Passage(text, context):
+                return [text] if context is None else [text, context]
+            case Question(question, options, context):
+                along = [] if context is None else [context]
+                return [question, *along, *options]
+            case _:
+                return [""]
+
+    def _read(self, tokens: int) -> int:
+        return tokens if self.limit is None else min(tokens, self.limit)
+
+    def in_all(self) -> Reading:
+        """All tokens of all rows, whatever is the same or cached."""
+        import numpy as np
+
+        tokens = np.frombuffer(self._tokens, dtype=np.uint32).astype(np.int64)
+        return Reading(tokens=self.total, squares=int((tokens**2).sum()))
 
     def reading(self, *, gpu: bool, cache: Path | None) -> tuple[Reading, Reading]:
         """What the encoder does with all distinct texts, and with those that aren't cached.

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 from ...errors import StoreError
 from ...training.costs import (
-    PHASES,
     Depth,
     Fitting,
     Pace,
@@ -27,6 +26,7 @@ from ...training.costs import (
 )
 from ...training.folder import RunFolder
 from ...training.timings import machine_name
+from ...training.tuning_costs import Tuning, tuning_memory, tuning_seconds
 from .recipes import Machine
 
 __all__ = ["Basis", "basis"]
@@ -120,6 +120,7 @@ class _Past(NamedTuple):
     reading: Reading
     fitting: Fitting
     depth: Depth
+    tuning: Tuning | None
     timings: Mapping[str, float]
 
 
@@ -137,16 +138,18 @@ def _earlier(home: Path) -> Iterator[_Past]:
 
 def _past(result: Mapping[str, Any]) -> _Past:
     facts = dict(result["measured"])
-    parts = {"reading": Reading, "fitting": Fitting, "depth": Depth}
+    parts = {"reading": Reading, "fitting": Fitting, "depth": Depth, "tuning": Tuning}
+    facts.setdefault("tuning", None)
     for name, kind in parts.items():
-        facts[name] = kind(**{field: int(value) for field, value in dict(facts[name]).items()})
-    timings = {phase: float(result["metrics"]["timings"][phase]) for phase in PHASES}
+        if facts[name] is not None:
+            facts[name] = kind(**{field: int(value) for field, value in dict(facts[name]).items()})
+    timings = {phase: float(took) for phase, took in result["metrics"]["timings"].items()}
     return _Past(**facts, timings=timings)
 
 
 def _alike(run: _Past, machine: Machine, device: str) -> bool:
     return (
-        (run.method, run.machine, run.device) == ("head", machine_name(), device)
+        (run.machine, run.device) == (machine_name(), device)
         and machine.precision in ("auto", run.precision)
         and machine.threads in (None, run.threads)
     )
@@ -157,12 +160,17 @@ def _measured(runs: Sequence[_Past]) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for run in runs:
         expected = head_seconds(run.reading, run.fitting, run.depth, run.precision)
+        held = head_memory(run.reading, run.fitting, run.depth, run.precision)
+        kind = "memory"
+        if run.tuning is not None:
+            sizes = (run.tuning, run.fitting.dimensions, run.depth, run.precision)
+            expected["tune"] = tuning_seconds(*sizes)
+            held, kind = max(held, tuning_memory(*sizes)), "tuning_memory"
         for phase, seconds in expected.items():
             if seconds >= TOO_SHORT:
                 found.setdefault(phase, []).append(run.timings[phase] / seconds)
         if run.memory:
-            held = head_memory(run.reading, run.fitting, run.depth, run.precision)
-            found.setdefault("memory", []).append(run.memory / held)
+            found.setdefault(kind, []).append(run.memory / held)
     return {name: statistics.median(ratios) for name, ratios in found.items()}
 
 

@@ -43,7 +43,7 @@ def check_machine(backend: str, machine: Machine) -> None:
     Raises:
         ConfigError: a value that can't be one; the message says which.
     """
-    device, threads, precision = machine.device, machine.threads, machine.precision
+    device, precision = machine.device, machine.precision
     kind, _, number = str(device).partition(":")
     if not (device in DEVICES or (kind in DEVICES[1:] and re.fullmatch(r"\d+", number))):
         raise ConfigError(

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch", reason="needs the extra local")
+
+from tunekit.training import narrow  # noqa: E402
+from tunekit.training.encoder import Encoder  # noqa: E402
+from tunekit.training.head import Head  # noqa: E402
+from tunekit.training.narrow import in_doubt, logits_of_many  # noqa: E402
+from tunekit.training.recipe import Base  # noqa: E402
+
+WORDS = ("my", "card", "is", "lost", "i", "want", "money", "back", "thanks", "great", "the", "app")
+TEXTS = [" ".join(WORDS[(n * k) % 12] for k in range(1, 2 + n % 40)) + f" {n}" for n in range(400)]
+
+
+class Counting(Encoder):
+    """Counts the texts of each precision."""
+
+    def encode(
+        self, texts: Sequence[str], progress: Any = None, *, precision: str | None = None
+    ) -> Any:
+        self.counted = getattr(self, "counted", {})
+        name = precision or self.precision
+        self.counted[name] = self.counted.get(name, 0) + len(texts)
+        return super().encode(texts, progress, precision=precision)
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_encoder: Path) -> Counting:
+    base = Base(name="tiny", files=(), max_length=64, limit=64)
+    return Counting(base, tiny_encoder, max_length=64, precision="fp32", threads=1)
+
+
+def head_of(classes: int, scale: float) -> Head:
+    chance = torch.Generator().manual_seed(classes)
+    return Head(torch.randn(32, classes, generator=chance) * scale, torch.zeros(classes))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 77])
+@pytest.mark.parametrize("scale", [0.1, 30.0])
+def test_no_answer_differs_from_that_of_fp32(encoder: Counting, classes: int, scale: float) -> None:
+    head = head_of(classes, scale)
+    exact = head.logits(encoder.encode(TEXTS))
+    logits = logits_of_many(encoder, head, TEXTS)
+    assert torch.equal(logits.argmax(1), exact.argmax(1))
+    assert not torch.equal(logits, exact)
+
+
+def test_texts_in_doubt_alone_are_computed_twice(encoder: Counting) -> None:
+    # Two classes that nearly every text is near to, and one that is far from all.
+    head = head_of(3, 30.0)
+    encoder.counted = {}
+    seen: list[int] = []
+    logits_of_many(encoder, head, TEXTS, seen.append)
+    assert encoder.counted["bf16"] == len(TEXTS)
+    assert narrow.MEASURED <= encoder.counted["fp32"] < 0.7 * len(TEXTS)
+    assert sum(seen) == len(TEXTS)  # whoever waits hears of each text once
+
+
+def test_a_lead_that_the_error_could_undo_is_in_doubt() -> None:
+    weight = torch.tensor([[1.0, 0.0, -3.0], [0.0, 1.0, -4.0]])
+    head = Head(weight, torch.zeros(3))
+    # |w_0 - w_1| is the root of 2, |w_0 - w_2| that of 32.
+    rows = torch.tensor([[1.0, 0.8, -9.0], [1.0, 0.9, -9.0], [1.0, -9.0, 0.5], [1.0, -9.0, 0.4]])
+    assert in_doubt(head, rows, 0.1).tolist() == [False, True, True, False]
+    assert not in_doubt(head, rows, 0.0).any()
+
+
+def test_vectors_off_by_less_than_said_never_undo_a_sure_answer() -> None:
+    chance = torch.Generator().manual_seed(0)
+    head = head_of(20, 5.0)
+    vectors = torch.nn.functional.normalize(torch.randn(3_000, 32, generator=chance), dim=1)
+    off = torch.nn.functional.normalize(torch.randn(3_000, 32, generator=chance), dim=1) * 0.02
+    logits, moved = head.logits(vectors), head.logits(vectors + off)
+    sure = ~in_doubt(head, moved, 0.0201)
+    assert torch.equal(logits.argmax(1)[sure], moved.argmax(1)[sure])
+    assert 0.3 < float(sure.float().mean()) < 1
