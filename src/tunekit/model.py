@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +29,8 @@ __all__ = ["Kind", "Model"]
 
 Kind = Literal["tuned", "prompted", "zero-shot", "trivial"]
 SHOWN_FAILURES = 5
+#: Inputs that a stream of them is predicted by: enough for batches of equal length.
+AT_ONCE = 4_096
 
 
 def stored_task(kept: Mapping[str, Any]) -> Task:
@@ -117,6 +120,49 @@ class Model:
         outcomes = await asyncio.wrap_future(loop.start(self._outcomes(asked)))
         return self._answered(outcomes, single, errors)
 
+    def stream(
+        self, xs: Iterable[Any], *, errors: Literal["raise", "return"] = "raise"
+    ) -> Iterator[Any]:
+        """Predict for any number of inputs in the memory that a few thousand take.
+
+        Args:
+            xs: as for :meth:`predict` of several inputs; read as the answers are asked for.
+            errors: as for :meth:`predict`. An error ends the stream at the inputs it belongs to;
+                what was given before stays true.
+
+        Returns:
+            The predictions in order, one by one.
+
+        Raises:
+            InputError: a single input, or one that isn't one of this task.
+            PredictionError: inputs without an answer. Its positions count from the first of all
+                inputs; its ``outcomes`` are those that were asked for together.
+            BackendError: the backend couldn't be asked at all.
+
+        Example:
+            >>> import tunekit
+            >>> data = tunekit.Dataset.from_rows(
+            ...     [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}],
+            ...     tunekit.Classification())
+            >>> model = tunekit.tune(data, backend="fake")
+            >>> [answer.label for answer in model.stream(text for text in "ab")]
+            ['x', 'y']
+        """
+        _check_errors(errors)
+        if isinstance(xs, str | Mapping) or not isinstance(xs, Iterable):
+            raise InputError("stream takes several inputs; predict takes one")
+        return self._streamed(xs, errors)
+
+    def _streamed(self, xs: Iterable[Any], errors: Literal["raise", "return"]) -> Iterator[Any]:
+        first, rest = 0, iter(xs)
+        if isinstance(xs, Dataset):
+            self._check_kind(xs)
+            rest = (self.task.asked(row) for row in xs)
+        while part := list(islice(rest, AT_ONCE)):
+            asked = part if isinstance(xs, Dataset) else self._all_asked(part, first)
+            yield from self._answered(loop.run(self._outcomes(asked)), False, errors, first)
+            first += len(part)
+
     def rendered(self, x: Any, **fields: Any) -> list[Input]:
         """What the backend would be sent for these inputs, in the stored prompt."""
         asked, _ = self._asked(x, fields)
@@ -130,16 +176,20 @@ class Model:
         if isinstance(x, str | Mapping) or not isinstance(x, Iterable):
             return [self.task.ask(x, **fields)], True
         self._refuse_fields(fields)
+        return self._all_asked(x), False
+
+    def _all_asked(self, xs: Iterable[Any], first: int = 0) -> list[Asked]:
+        """All of several inputs, of which the first is at this position."""
         asked: list[Asked] = []
         wrong: list[str] = []
-        for position, one in enumerate(x):
+        for position, one in enumerate(xs, first):
             try:
                 asked.append(self.task.ask(one))
             except InputError as error:
                 wrong.append(f"input {position}: {error}")
         if wrong:
             raise InputError("; ".join(wrong[:20]))
-        return asked, False
+        return asked
 
     def _check_kind(self, data: Dataset) -> None:
         if data.task.kind != self.task.kind:
@@ -173,8 +223,8 @@ class Model:
             outcome = apply(outcome, self.temperature)
         return self.task.parse(asked, outcome, self.shape)
 
-    def _answered(self, outcomes: list[Any], single: bool, errors: str) -> Any:
-        failures = {at: one for at, one in enumerate(outcomes) if isinstance(one, Failure)}
+    def _answered(self, outcomes: list[Any], single: bool, errors: str, first: int = 0) -> Any:
+        failures = {at: one for at, one in enumerate(outcomes, first) if isinstance(one, Failure)}
         if failures and errors == "raise":
             shown = "; ".join(
                 f"input {at}: {one.detail} [{one.code}]"

@@ -58,6 +58,42 @@ def test_one_or_many_in_order(model: Model) -> None:
     ]
 
 
+def test_a_stream_reads_as_it_is_asked_and_keeps_the_order(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunekit.model.AT_ONCE", 3)
+    read: list[int] = []
+
+    def texts() -> Iterator[str]:
+        for number in range(8):
+            read.append(number)
+            yield f"{'yes' if number % 3 else 'no'} {number % 6}"
+
+    answers = model.stream(texts())
+    assert read == []
+    assert next(answers).label == "no"
+    assert read == [0, 1, 2]
+    assert [one.label for one in answers] == ["yes", "yes", "no", "yes", "yes", "no", "yes"]
+    data = Dataset.from_rows(ROWS, Classification())
+    assert list(model.stream(data)) == model.predict(data)
+    assert list(model.stream([])) == []
+
+
+def test_a_stream_says_where_of_all_inputs_it_ended(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunekit.model.AT_ONCE", 2)
+    answers = model.stream(["yes 1", "no 1", "yes 2", 7])
+    assert [next(answers).label, next(answers).label] == ["yes", "no"]
+    with pytest.raises(tunekit.InputError, match="input 3"):
+        next(answers)
+    with pytest.raises(tunekit.InputError, match="several inputs"):
+        model.stream("yes 1")
+    wrong = Dataset.from_rows([{"text": "a", "spans": []}], Extraction(["city"]))
+    with pytest.raises(tunekit.DataError, match="rows of extraction"):
+        next(model.stream(wrong))
+
+
 def test_apredict_works_inside_a_running_loop(model: Model) -> None:
     async def both() -> tuple[Label, Label]:
         # predict inside a loop, as a notebook does it, and apredict beside it
