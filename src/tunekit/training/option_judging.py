@@ -68,8 +68,8 @@ def decide(frozen: Judged, tuned: Judged, cross: Judged | None) -> Decision:
         took, best = "frozen", frozen
         words = f"took the head on frozen vectors: tuning made it clearly worse ({_said(apart)})"
     else:
-        words = "took the bi-encoder: tuned, it is not clearly worse than its start"
-        words += f" ({_said(apart)})"
+        better = "clearly better" if apart.high < 0 else "not clearly worse"
+        words = f"took the bi-encoder: tuned, it is {better} than its frozen start ({_said(apart)})"
     if cross is None:
         return Decision(took, f"{words}; no cross-encoder could be clearly better")
     apart = difference(cross.losses, best.losses)
