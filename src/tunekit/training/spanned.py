@@ -14,7 +14,8 @@ from .answering_spans import WHOLE_WORDS
 from .artifact import write_artifact
 from .base_model import BaseModel
 from .card import HEAD, Artifact
-from .course import Course, epochs_for
+from .course import Course
+from .habits import SPANNED
 from .loop import Group, Outcome, train
 from .recipe import Recipe
 from .span_judging import SpanJudge, Verdict, whole_by_count
@@ -28,16 +29,10 @@ from .work import Learnt, Work
 
 __all__ = ["learn"]
 
-#: Of the rows, so many are held out where none are given for judging, and never more than that.
-HELD_OUT, HELD_OUT_MOST = 0.1, 500
 #: Fewer held-out rows than that say little, and so small a set can spare none.
 HELD_OUT_LEAST = 20
 #: Rows that are judged, where more are given.
 JUDGED_MOST = 2_000
-BATCH_SIZE = 16
-#: Optimizer steps that it takes to learn tags from nothing, in so many epochs.
-STEPS, EPOCHS_LEAST, EPOCHS_MOST = 300, 3, 20
-WARMUP, WEIGHT_DECAY = 0.1, 0.01
 LEARNING_RATE = {"full": 3e-4, "lora": 1e-3}
 CPU_TOKENS_AT_ONCE, GPU_TOKENS_AT_ONCE = 2_048, 16_384
 
@@ -100,18 +95,16 @@ class _Training:
         self._rows = prepare(parts.train, labels, windows)
         _note_losses(work, self._rows)
         settings = recipe.settings
-        batch_size = settings.batch_size or BATCH_SIZE
         examples = len(self._rows.tagged)
         if not examples:
             raise ModelError("no training text has a token, so nothing can be learnt. Add texts.")
-        steps = {"steps": STEPS, "least": EPOCHS_LEAST, "most": EPOCHS_MOST}
         on_cpu = model.device.type == "cpu"
         self.course = Course(
             rows=examples,
-            epochs=settings.epochs or epochs_for(examples, batch_size, **steps),
-            batch_size=batch_size,
+            epochs=SPANNED.epochs(examples, settings),
+            batch_size=settings.batch_size or SPANNED.batch_size,
             tokens=recipe.tokens_at_once or (CPU_TOKENS_AT_ONCE if on_cpu else GPU_TOKENS_AT_ONCE),
-            warmup=WARMUP if settings.warmup is None else settings.warmup,
+            warmup=SPANNED.warmup if settings.warmup is None else settings.warmup,
             seed=settings.seed,
         )
         torch.manual_seed(settings.seed)
@@ -173,7 +166,7 @@ def _parts(work: Work, rows: list[Row]) -> Parts:
         if len(judged) > JUDGED_MOST:
             judged = chance.sample(judged, JUDGED_MOST)
         return Parts(rows, judged)
-    count = min(HELD_OUT_MOST, int(HELD_OUT * len(rows)))
+    count = SPANNED.left_out(len(rows))
     if count < HELD_OUT_LEAST:
         return Parts(rows, [])
     out = hold_out(rows, count, chance)
@@ -207,7 +200,7 @@ def _learning_rate(recipe: Recipe) -> float:
 
 def _weight_decay(recipe: Recipe) -> float:
     given = recipe.settings.weight_decay
-    return WEIGHT_DECAY if given is None else given
+    return SPANNED.weight_decay if given is None else given
 
 
 def _groups(module: Tagger, recipe: Recipe) -> Sequence[Group]:
