@@ -55,11 +55,13 @@ class SpanJudge:
         self._usually = usually
 
     def losses(self) -> torch.Tensor:
-        """The number of wrong spans in each row: those that are missed, and those that aren't
-        there. It is what the log-likelihood of tokens stands for, and doesn't get worse when a
-        tagger only becomes too sure of itself."""
-        wrong = self._counted(self._reads(), words=self._usually)
-        return torch.tensor([missed + false for _, missed, false in wrong]).float()
+        """What each row lacks to a span F1 of 1.
+
+        The likelihood of tokens would prefer taggers that aren't sure of themselves, and a count
+        of wrong spans those that say little, since a wrong span counts twice in it.
+        """
+        counted = self._counted(self._reads(), words=self._usually)
+        return torch.tensor([1 - _f1([one]) if any(one) else 0.0 for one in counted])
 
     def verdict(self) -> Verdict:
         """What the rows say about a tagger that is ready."""

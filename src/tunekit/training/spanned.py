@@ -120,7 +120,10 @@ class _Training:
     def run(self) -> Outcome:
         """Train; the best weights are then in the module."""
         groups = _groups(self.module, self._work.recipe)
-        judge = self._judge.losses if self._judge else _nothing
+        # States in the middle of a course, before the learning rate has fallen, are worth comparing
+        # only where somebody gave rows for it: a small part of a small set picks the luckiest.
+        given = self._work.validation is not None
+        judge = self._judge.losses if self._judge and given else _nothing
         trainee = SpanTagger(self._model, self.module, self._rows.tagged, groups, judge)
         return train(trainee, self.course, stage(self._work, "tagger", self.course))
 

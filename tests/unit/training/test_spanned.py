@@ -148,6 +148,17 @@ def test_rows_to_judge_by_decide_how_it_answers(bench: Bench) -> None:
     assert facts["temperature"] == read_card(bench.run.artifact).temperature is not None
 
 
+def test_the_best_state_is_kept_only_by_rows_that_were_given(bench: Bench) -> None:
+    bench.train(ROWS, ROWS[:6], settings=Settings(epochs=2))
+    assert "held-out loss" in bench.messages()
+    bench.run.validation.unlink()
+    before = bench.messages().count("held-out loss")
+    facts = bench.train([row(number) for number in range(200)], settings=Settings(epochs=1))
+    assert facts["metrics"]["held_out_rows"] == 20
+    assert bench.messages().count("held-out loss") == before
+    assert facts["metrics"]["kept_step"] == facts["metrics"]["steps"]
+
+
 def test_a_tenth_is_held_out_where_nobody_gives_rows_to_judge_by(bench: Bench) -> None:
     rows = [row(number) for number in range(200)]
     metrics = bench.train(rows, settings=Settings(epochs=1))["metrics"]
