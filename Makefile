@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 EXTRAS := local,pandas,parquet,hf,spacy,dev,docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports docs unit soak bench peers format clean
+.PHONY: help setup demo test lint types imports docs unit soak bench gpu peers format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -72,6 +72,10 @@ soak: .venv/all ## all long tests (up to 75 minutes)
 bench: .venv/all ## the short ones of benchmarks/
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/csv_to_chat.py
+
+gpu: .venv/all ## for whoever has a CUDA device: its tests, and a table of models, memory and speed
+	$(BIN)/python -m pytest -m gpu -o addopts="-ra --strict-markers --import-mode=importlib" tests
+	$(BIN)/python benchmarks/gpu.py
 
 peers: .venv/all ## comparisons with other libraries
 	@$(BIN)/python -m pytest -m peer; status=$$?; \

@@ -23,6 +23,22 @@ class LocalHarness(BackendHarness):
         return LocalBackend(home=home)
 
 
+#: Checks that train. Of each task one method takes them in every run, the others in the long one:
+#: a worker's start alone takes seconds.
+TRAINING = (
+    "asked_as_trained",
+    "one_is_as_many",
+    "all_ways_of_asking_agree",
+    "a_saved_model_answers_alike",
+    "a_bad_input_costs_no_other",
+    "a_long_row_is_trained_or_refused",
+    "one_row_is_trained_or_refused",
+)
+ALWAYS = ("classification_auto", "extraction_full", "preference_choose_bi_encoder")
+#: A megabyte is read in a thousand windows.
+LONG = "test_a_long_row_is_trained_or_refused__extraction"
+
+
 @pytest.mark.torch
 class TestLocal(ConformanceSuite):
     harness = LocalHarness()
@@ -31,6 +47,12 @@ class TestLocal(ConformanceSuite):
     def weights(self, minilm: Path) -> None:
         # By its path: every check has a home of its own, in which nothing is cached.
         LocalHarness.model = str(minilm)
+
+
+for _name, _test in list(vars(TestLocal).items()):
+    trains = _name.startswith(tuple(f"test_{one}__" for one in TRAINING))
+    if trains and (_name.startswith(LONG) or not _name.endswith(ALWAYS)):
+        setattr(TestLocal, _name, pytest.mark.soak(_test))
 
 
 def test_what_a_scripted_provider_is_for_is_absent_and_not_skipped() -> None:

@@ -253,13 +253,8 @@ class Dataset:
             InputError: ``against`` is no data set.
             WeightsError: there is no such base model.
         """
-        return check(
-            self,
-            self._table.task,
-            against=against,
-            near_duplicates=near_duplicates,
-            model=model,
-        )
+        task = self._table.task
+        return check(self, task, against=against, near_duplicates=near_duplicates, model=model)
 
     def fix(self, codes: Iterable[str] | None = None) -> Fixed:
         """The data set without what has one safe way out, and every change that this takes.

@@ -50,11 +50,11 @@ class CountingEncoder(Encoder):
         )
         return super().encode(texts, progress, precision=precision)
 
-    def _forward(self, ids: torch.Tensor, precision: str | None = None) -> torch.Tensor:
+    def _forward(self, ids: torch.Tensor) -> torch.Tensor:
         self._forms.add(tuple(ids.shape))
         self._sums = self._sums._replace(
             tokens=self._sums.tokens + ids.numel(),
             squares=self._sums.squares + ids.numel() * ids.shape[1],
             batches=self._sums.batches + 1,
         )
-        return super()._forward(ids, precision)
+        return super()._forward(ids)

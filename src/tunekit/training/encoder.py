@@ -41,12 +41,14 @@ class Encoder(BaseModel):
         of computing, the encoder's own if none is named.
         """
         vectors = torch.empty(len(texts), self.dimensions)
-        for start in range(0, len(texts), TOKENISED_AT_ONCE):
-            part = list(texts[start : start + TOKENISED_AT_ONCE])
-            for places, ids in self._batches(part):
-                vectors[[start + place for place in places]] = self._forward(ids, precision)
-                if progress is not None:
-                    progress(len(places))
+        # Around all batches, so that weights are turned into bf16 once.
+        with self.autocast(precision):
+            for start in range(0, len(texts), TOKENISED_AT_ONCE):
+                part = list(texts[start : start + TOKENISED_AT_ONCE])
+                for places, ids in self._batches(part):
+                    vectors[[start + place for place in places]] = self._forward(ids)
+                    if progress is not None:
+                        progress(len(places))
         return vectors
 
     def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], torch.Tensor]]:
@@ -62,8 +64,8 @@ class Encoder(BaseModel):
                 batch = places[start : start + size]
                 yield batch, torch.tensor([encoded[place] for place in batch])
 
-    def _forward(self, ids: torch.Tensor, precision: str | None = None) -> torch.Tensor:
-        with torch.inference_mode(), self.autocast(precision):
+    def _forward(self, ids: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
             hidden = self.module(input_ids=ids.to(self.device)).last_hidden_state.float()
         pooled = hidden[:, 0] if self.base.pooling == "cls" else hidden.mean(1)
         # Always of length 1: a head's penalty and a description's similarity both assume it.

@@ -22,7 +22,17 @@ from torch.nn.functional import cross_entropy
 from ..calibration import fit_temperature
 from ..errors import TunekitError
 
-__all__ = ["Fitted", "Head", "Split", "balanced", "fit", "hold_out", "solve", "temperature_of"]
+__all__ = [
+    "ROUGH",
+    "Fitted",
+    "Head",
+    "Split",
+    "balanced",
+    "fit",
+    "hold_out",
+    "solve",
+    "temperature_of",
+]
 
 #: Values of ``C = 1 / (weight_decay * rows)`` that may be tried, from smooth to sharp. On unit
 #: vectors the best one hardly depends on the number of rows; it is mostly the usual or the next.

@@ -19,7 +19,7 @@ __all__ = ["in_doubt", "logits_of_many"]
 
 #: Texts that are computed in both precisions, and how much further off than the worst of them
 #: another one may be.
-MEASURED, MARGIN = 64, 2.0
+MEASURED, MARGIN = 64, 1.5
 #: Classes that are compared with the best: the others are further away.
 COMPARED = 8
 

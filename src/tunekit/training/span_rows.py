@@ -96,8 +96,6 @@ def known_labels(rows: Sequence[Row], labels: Sequence[str]) -> tuple[str, ...]:
         )
     if not shown:
         raise ModelError("no training row has a span, so nothing can be learnt. Add rows with one.")
-    if len(rows) < 2:
-        raise ModelError("one row is too few to learn from. Add rows, at best hundreds.")
     return tuple(label for label in labels if label in shown)
 
 

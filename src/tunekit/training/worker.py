@@ -46,6 +46,7 @@ def train(run: RunFolder) -> dict[str, Any]:
     learner = importlib.import_module(f".{LEARNERS[recipe.shape]}", __package__)
     learnt: Learnt = learner.learn(Work(run, recipe, train, validation, timings))
     metrics = {
+        **_on_device(),
         "rows": len(train),
         "seconds": round(time.monotonic() - started, 2),
         "timings": timings.rounded(),
@@ -60,6 +61,15 @@ def train(run: RunFolder) -> dict[str, Any]:
         "measured": dict(learnt.measured),
         "versions": _versions(),
     }
+
+
+def _on_device() -> dict[str, int]:
+    """The most bytes that a GPU held for this process, where there is one."""
+    import torch
+
+    if not torch.cuda.is_initialized():
+        return {}
+    return {"device_memory": torch.cuda.max_memory_allocated()}
 
 
 def _versions() -> dict[str, str]:

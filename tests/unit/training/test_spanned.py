@@ -223,7 +223,6 @@ def test_context_is_read_along(bench: Bench) -> None:
     ("rows", "message"),
     [
         ([(Passage("my card"), ())] * 3, "no training row has a span"),
-        (ROWS[:1], "one row is too few"),
         ([*ROWS, (Passage("a"), (Span(0, 1, "other"),))], "'other'"),
         ([*ROWS, (Passage("a"), (Span(0, 2, "thing"),))], "row 25: span 0-2"),
     ],

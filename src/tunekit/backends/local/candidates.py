@@ -146,11 +146,11 @@ class Costs:
 
     def _tuning(self, route: Route, known: _Known) -> tuple[float, int]:
         """Seconds and bytes on the reference."""
-        rows, habit = len(self._setup.data), HABITS[route.shape]
+        rows, habit = max(1, len(self._setup.data)), HABITS[route.shape]
         size = self._settings.batch_size or habit.batch_size
         epochs = habit.epochs(rows, self._settings)
         given = self._lengths.embedded > rows
-        share = 0.0 if given else habit.left_out(rows) / max(1, rows)
+        share = 0.0 if given else habit.left_out(rows) / rows
         passes, judged = 0.0, 0.0
         for there_and_back, alone in _stages(route, epochs, share, given):
             passes, judged = passes + there_and_back, judged + alone

@@ -123,8 +123,12 @@ def _read(
         for at, (text, tokens) in enumerate(zip(portion.texts, portion.tokens, strict=True)):
             if not (tokens > limit if exact else _surely_longer(text, limit)):
                 continue
-            cut += 1
             row, source = portion.first + at, data.place(portion.lines[at])
+            if lengths.windows:
+                if portion.astray[at]:
+                    findings.append(_astray(text, limit, row, source))
+                continue
+            cut += 1
             if first_cut is None:
                 first_cut = row, source
             if portion.astray[at]:
@@ -162,6 +166,19 @@ def _hardly_read(text: str, model: str, limit: int, row: int, source: str) -> Fi
         source=source,
         field="text",
         suggestion="Shorten it, or leave it out with data.filter(…).",
+    )
+
+
+def _astray(text: str, limit: int, row: int, source: str) -> Finding:
+    return Finding(
+        "text-astray",
+        "error",
+        f"the text has {len(text):,} characters, more than a hundred windows of {limit} tokens: "
+        "most likely it is a file that went astray.",
+        row=row,
+        source=source,
+        field="text",
+        suggestion="Split it into paragraphs, or leave it out with data.filter(…).",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...data.dataset import Dataset
 from ...planning import Setup
-from ...shapes import Passage, Question
+from ...shapes import Passage, Question, Shape
 from ...training.cached import are_cached, text_key
 from ...training.costs import CPU_TOKENS, EMBEDDED_AT_ONCE, GPU_TOKENS, Reading
 from ...weights import TokenCounter
@@ -59,6 +59,8 @@ class Lengths:
         self._setup = setup
         self._count = count
         self.limit = limit
+        #: Whether what is behind the limit is read all the same, in windows.
+        self.windows = setup.route.shape == Shape.SPANNED
         self._tokens, self._characters, self._keys = array("I"), array("I"), bytearray()
         #: Tokens that are read of all rows, and rows that are embedded.
         self.total = self.embedded = 0
@@ -112,7 +114,7 @@ class Lengths:
                 return [""]
 
     def _read(self, tokens: int) -> int:
-        return tokens if self.limit is None else min(tokens, self.limit)
+        return tokens if self.limit is None or self.windows else min(tokens, self.limit)
 
     def in_all(self) -> Reading:
         """All tokens of all rows, whatever is the same or cached."""
