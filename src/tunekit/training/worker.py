@@ -1,4 +1,8 @@
-"""Train what a run folder says. Knows no task, data set, job or network."""
+"""Train what a run folder says. Knows no task, data set, job or network.
+
+Torch is imported here and not only by the learner, so that whoever imports this decides how its
+threads wait (see :mod:`tunekit.training.threads`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import importlib.metadata
 import shutil
 import time
 from typing import Any
+
+import torch
 
 from ..durable import sweep
 from ..shapes import Shape
@@ -65,8 +71,6 @@ def train(run: RunFolder) -> dict[str, Any]:
 
 def _on_device() -> dict[str, int]:
     """The most bytes that a GPU held for this process, where there is one."""
-    import torch
-
     if not torch.cuda.is_initialized():
         return {}
     return {"device_memory": torch.cuda.max_memory_allocated()}

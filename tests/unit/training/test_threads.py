@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from types import ModuleType
 
@@ -33,3 +34,18 @@ def test_once_torch_is_there_the_environment_is_left_alone(
     before = dict(os.environ)
     with patient_threads():
         assert dict(os.environ) == before
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("module", ["tunekit.training.worker", "tunekit.training.runtime"])
+def test_what_is_imported_patiently_brings_torch_with_it(module: str) -> None:
+    # Else a learner would import it later, when patience is over.
+    code = f"import sys, {module}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert done.stdout.strip() == "True"
