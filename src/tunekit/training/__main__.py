@@ -19,6 +19,9 @@ from .failures import describe
 from .folder import RunFolder
 from .threads import patient_threads
 
+#: oneDNN makes a kernel for each form of a batch and keeps 1,024 of them: that came to a third of a
+#: gigabyte, and to make them anew cost no time that could be measured.
+FEW_KERNELS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 DONE, UNSAID, WRONG_USE, TAKEN = range(4)
 
 
@@ -44,6 +47,7 @@ def _work(run: RunFolder) -> int:
         run.note_worker()
         run.note_event("state", "running", {"pid": os.getpid()})
         try:
+            os.environ.setdefault(*FEW_KERNELS)
             with patient_threads():
                 from .worker import train
 

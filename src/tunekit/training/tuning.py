@@ -38,7 +38,7 @@ ADAPTER, HEAD = 5.0, 50.0
 #: rate it cost half a point of accuracy on banking77, at a tenth it gained a quarter.
 GOING_ON = 0.1
 #: Tokens that go through the model at once.
-CPU_TOKENS, GPU_TOKENS = 4_096, 32_768
+CPU_TOKENS, GPU_TOKENS = 2_048, 32_768
 
 
 class Judged(NamedTuple):

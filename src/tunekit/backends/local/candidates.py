@@ -28,7 +28,7 @@ CLIENT_BYTES = 120 << 20
 #: Time and memory are said with so many digits: more would be pretence.
 SECONDS_DIGITS, MEMORY_DIGITS = 2, 3
 #: Numbers of an adapter where nobody says otherwise, and tokens that are held at once.
-LORA_RANK, CPU_TOKENS, GPU_TOKENS = 16, 4_096, 32_768
+LORA_RANK, CPU_TOKENS, GPU_TOKENS = 16, 2_048, 32_768
 
 HABITS = {Shape.LABELLED: LABELLED, Shape.SPANNED: SPANNED, Shape.RANKED: RANKED}
 ABOUT = {
