@@ -19,7 +19,8 @@ class Habit(NamedTuple):
 
     ``steps`` are the optimizer steps that a small set gets in all, in ``least`` to ``most`` epochs
     (``few`` at most where the set is larger than ``small`` rows). ``held_out`` is the share of the
-    rows that is held out, as far as that is no more than ``held_out_most`` rows.
+    rows that is held out, as far as that is no more than ``held_out_most`` rows; of fewer than
+    ``from_rows`` none is.
     """
 
     batch_size: int
@@ -28,6 +29,7 @@ class Habit(NamedTuple):
     most: int
     held_out: float
     held_out_most: int
+    from_rows: int = 0
     small: int | None = None
     few: int = 0
     warmup: float = 0.1
@@ -43,9 +45,21 @@ class Habit(NamedTuple):
 
     def left_out(self, rows: int) -> int:
         """About how many of these rows are held out."""
+        if rows < self.from_rows:
+            return 0
         return min(self.held_out_most, int(self.held_out * rows))
 
 
 LABELLED = Habit(32, steps=150, least=1, most=8, held_out=0.2, held_out_most=1_000)
-SPANNED = Habit(16, steps=300, least=3, most=20, held_out=0.1, held_out_most=500)
-RANKED = Habit(16, steps=150, least=1, most=4, small=320, few=2, held_out=0.2, held_out_most=1_000)
+SPANNED = Habit(16, steps=300, least=3, most=20, held_out=0.1, held_out_most=500, from_rows=200)
+RANKED = Habit(
+    16,
+    steps=150,
+    least=1,
+    most=4,
+    held_out=0.2,
+    held_out_most=2_000,
+    from_rows=40,
+    small=320,
+    few=2,
+)

@@ -8,13 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..shapes import Example, Order, Question
+from .habits import RANKED
 
 __all__ = ["Lists", "Split", "hold_out", "telling"]
-
-#: A share of the rows is held out, but no more than so many.
-SHARE, MOST = 0.2, 2_000
-#: With fewer rows none is held out: what a handful says of two models is chance.
-FEW = 40
 
 
 class Lists(NamedTuple):
@@ -53,11 +49,12 @@ def hold_out(rows: Lists, seed: int) -> Split:
     asking: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     for place, asked in enumerate(rows.questions):
         asking[asked.question, asked.context].append(place)
-    if len(asking) < FEW:
+    # What a handful says of two models is chance.
+    if len(asking) < RANKED.from_rows:
         return Split(rows, None)
     groups = list(asking.values())
     random.Random(seed).shuffle(groups)  # noqa: S311 - no secret
-    wanted = min(round(SHARE * len(rows.orders)), MOST)
+    wanted = RANKED.left_out(len(rows.orders))
     out: list[int] = []
     for group in groups:
         if len(out) + len(group) <= wanted:

@@ -11,8 +11,9 @@ import torch
 from ..shapes import Question
 from .base_model import BaseModel
 from .bi_encoder import BiEncoder
-from .course import Course, epochs_for
+from .course import Course
 from .cross_encoder import CrossEncoder
+from .habits import RANKED
 from .loop import train
 from .option_judging import Judged, judged
 from .option_rows import Lists
@@ -23,7 +24,7 @@ from .stages import stage
 from .trained_weights import make_trainable
 from .work import Progress, Work
 
-__all__ = ["KINDS", "Kind", "Tuned", "frozen_features", "new_scorer", "tune", "usual_epochs"]
+__all__ = ["KINDS", "Kind", "Tuned", "frozen_features", "new_scorer", "tune"]
 
 Kind = Literal["bi-encoder", "cross-encoder"]
 KINDS: Mapping[Kind, Callable[[BaseModel], Scorer]] = {
@@ -32,10 +33,6 @@ KINDS: Mapping[Kind, Callable[[BaseModel], Scorer]] = {
 }
 
 RATES = Rates(base=1e-4, head=1e-2, weight_decay=0.01)
-BATCH, WARMUP = 16, 0.1
-#: Small sets are seen more often: about so many steps, but four times at the most, and twice where
-#: there are more than so many rows.
-STEPS, SMALL = 150, 320
 #: Tokens that are computed at once, with their gradients.
 CPU_TOKENS, GPU_TOKENS = 2_048, 16_384
 
@@ -104,9 +101,9 @@ def tune(
     course = Course(
         rows=len(rows.orders),
         epochs=epochs,
-        batch_size=settings.batch_size or BATCH,
+        batch_size=settings.batch_size or RANKED.batch_size,
         tokens=work.recipe.tokens_at_once or tokens,
-        warmup=WARMUP if settings.warmup is None else settings.warmup,
+        warmup=RANKED.warmup if settings.warmup is None else settings.warmup,
         seed=settings.seed,
     )
     facts = {"rows": course.rows, "epochs": epochs, "precision": scorer.model.precision}
@@ -126,14 +123,6 @@ def tune(
         "weight_decay": rates.weight_decay,
     }
     return Tuned(kept, found, applied)
-
-
-def usual_epochs(rows: int, settings: Settings) -> int:
-    """How often rows are seen at the most; what is set counts."""
-    if settings.epochs is not None:
-        return settings.epochs
-    size = settings.batch_size or BATCH
-    return epochs_for(rows, size, steps=STEPS, least=1, most=4 if rows <= SMALL else 2)
 
 
 def _rates(settings: Settings) -> Rates:

@@ -9,9 +9,10 @@ from ..errors import ModelError
 from ..shapes import Shape
 from .artifact import write_artifact
 from .card import HEAD, Artifact
+from .habits import RANKED
 from .option_judging import Decision, Judged, could_win, decide, hopeless, judged
 from .option_rows import Lists, hold_out, telling
-from .option_tuning import Kind, Tuned, frozen_features, new_scorer, tune, usual_epochs
+from .option_tuning import Kind, Tuned, frozen_features, new_scorer, tune
 from .scorer import Features, Scorer
 from .solved_head import scored, solve_best
 from .stages import clear_stages
@@ -112,7 +113,7 @@ def _auto(work: Work, known: Known) -> Learnt:
 def _cross(work: Work, known: Known, best: Judged) -> tuple[Start, Tuned]:
     """A cross-encoder: trained for half as long as usual, and for as long where there is hope."""
     start = _start(work, known, "cross-encoder")
-    usual = usual_epochs(len(known.rows.orders), work.recipe.settings)
+    usual = RANKED.epochs(len(known.rows.orders), work.recipe.settings)
     if usual == 1:
         return start, _tuned(work, known, start, "cross-encoder trial")
     look = _tuned(work, known, start, "cross-encoder look", epochs=usual // 2)
@@ -169,7 +170,7 @@ def _renewed(work: Work, known: Known, start: Start, kind: Kind, rows: range) ->
 
 
 def _tuned(work: Work, known: Known, start: Start, name: str, epochs: int | None = None) -> Tuned:
-    usual = usual_epochs(len(known.rows.orders), work.recipe.settings)
+    usual = RANKED.epochs(len(known.rows.orders), work.recipe.settings)
     tuned = tune(work, name, start.scorer, known.learnt, known.held_out, epochs or usual)
     work.timings.done("tune")
     return tuned

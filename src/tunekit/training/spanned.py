@@ -29,8 +29,6 @@ from .work import Learnt, Work
 
 __all__ = ["learn"]
 
-#: Fewer held-out rows than that say little, and so small a set can spare none.
-HELD_OUT_LEAST = 20
 #: Rows that are judged, where more are given.
 JUDGED_MOST = 2_000
 LEARNING_RATE = {"full": 3e-4, "lora": 1e-3}
@@ -170,7 +168,7 @@ def _parts(work: Work, rows: list[Row]) -> Parts:
             judged = chance.sample(judged, JUDGED_MOST)
         return Parts(rows, judged)
     count = SPANNED.left_out(len(rows))
-    if count < HELD_OUT_LEAST:
+    if not count:
         return Parts(rows, [])
     out = hold_out(rows, count, chance)
     return Parts(

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from tunekit.shapes import Example, Order, Question
-from tunekit.training.option_rows import FEW, Lists, hold_out, telling
+from tunekit.training.habits import RANKED
+from tunekit.training.option_rows import Lists, hold_out, telling
 
 
 def asked(questions: list[str]) -> Lists:
@@ -23,7 +24,7 @@ def test_the_seed_decides_and_a_few_rows_are_all_learnt_from() -> None:
     rows = asked([f"question {number}" for number in range(100)])
     assert hold_out(rows, seed=1) == hold_out(rows, seed=1)
     assert hold_out(rows, seed=1) != hold_out(rows, seed=2)
-    few = asked([f"question {number}" for number in range(FEW - 1)])
+    few = asked([f"question {number}" for number in range(RANKED.from_rows - 1)])
     assert hold_out(few, seed=0) == (few, None)
 
 
