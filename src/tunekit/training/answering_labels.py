@@ -14,9 +14,8 @@ from .base_model import choose_precision
 from .card import CARD, HEAD, Artifact
 from .encoder import Encoder, Progress
 from .head import Head
+from .loading import Kept
 from .narrow import logits_of_many
-from .recipe import Precision
-from .trained_weights import adapter_of, own_weights
 
 __all__ = ["Labels", "answering", "read_head"]
 
@@ -73,15 +72,7 @@ class Labels:
         ]
 
 
-def answering(
-    card: Artifact,
-    artifact: Path,
-    base_path: Path,
-    *,
-    device: str,
-    threads: int | None,
-    precision: Precision,
-) -> Labels:
+def answering(kept: Kept) -> Labels:
     """Load a head and its encoder.
 
     Raises:
@@ -89,17 +80,9 @@ def answering(
         WeightsError: the base weights can't be loaded.
         ConfigError: this machine has no such device.
     """
-    encoder = Encoder(
-        card.base,
-        base_path,
-        max_length=card.max_length,
-        device=device,
-        threads=threads,
-        precision="fp32" if precision == "auto" else precision,
-        own=own_weights(card, artifact),
-    )
-    adapter_of(card, artifact, encoder)
-    quick = precision == "auto" and choose_precision("auto", encoder.device) == "bf16"
+    card, artifact = kept.card, kept.folder
+    encoder = kept.model(Encoder)
+    quick = kept.precision == "auto" and choose_precision("auto", encoder.device) == "bf16"
     return Labels(card, read_head(card, artifact), encoder, quick=quick)
 
 

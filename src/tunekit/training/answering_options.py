@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -19,10 +18,9 @@ from .artifact import read_tensors
 from .base_model import BaseModel
 from .card import HEAD, Artifact
 from .encoder import Progress
+from .loading import Kept
 from .option_tuning import KINDS
-from .recipe import Precision
 from .scorer import Scorer
-from .trained_weights import adapter_of, own_weights
 
 __all__ = ["Options", "answering"]
 
@@ -61,15 +59,7 @@ class Options:
         return orders
 
 
-def answering(
-    card: Artifact,
-    artifact: Path,
-    base_path: Path,
-    *,
-    device: str,
-    threads: int | None,
-    precision: Precision,
-) -> Options:
+def answering(kept: Kept) -> Options:
     """Load a scorer of options.
 
     Raises:
@@ -77,21 +67,13 @@ def answering(
         WeightsError: the base weights can't be loaded.
         ConfigError: this machine has no such device.
     """
+    card, artifact = kept.card, kept.folder
     kind = card.method
     if kind not in ("bi-encoder", "cross-encoder"):
         raise ModelError(
             f"{artifact} was trained by {kind!r}, which doesn't rank options. Train again."
         )
-    model = BaseModel(
-        card.base,
-        base_path,
-        max_length=card.max_length,
-        device=device,
-        precision="fp32" if precision == "auto" else precision,
-        threads=threads,
-        own=own_weights(card, artifact),
-    )
-    adapter_of(card, artifact, model)
+    model = kept.model(BaseModel)
     scorer = KINDS[kind](model)
     head = read_tensors(artifact).get("head")
     if head is None or head.shape != scorer.head.shape or head.dtype != torch.float32:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -13,10 +12,9 @@ from .artifact import read_tensors
 from .base_model import BaseModel
 from .card import CARD, HEAD, Artifact
 from .encoder import Progress
-from .recipe import Precision
+from .loading import Kept
 from .span_reader import SpanReader, decoded
 from .span_tagger import Tagger
-from .trained_weights import adapter_of, own_weights
 from .windows import Windows
 
 __all__ = ["WHOLE_WORDS", "Spans", "answering"]
@@ -44,15 +42,7 @@ class Spans:
         return found
 
 
-def answering(
-    card: Artifact,
-    artifact: Path,
-    base_path: Path,
-    *,
-    device: str,
-    threads: int | None,
-    precision: Precision,
-) -> Spans:
+def answering(kept: Kept) -> Spans:
     """Load a tagger with its encoder.
 
     Raises:
@@ -60,16 +50,8 @@ def answering(
         WeightsError: the base weights can't be loaded.
         ConfigError: this machine has no such device.
     """
-    model = BaseModel(
-        card.base,
-        base_path,
-        max_length=card.max_length,
-        device=device,
-        threads=threads,
-        precision="fp32" if precision == "auto" else precision,
-        own=own_weights(card, artifact),
-    )
-    adapter_of(card, artifact, model)
+    card, artifact = kept.card, kept.folder
+    model = kept.model(BaseModel)
     if WHOLE_WORDS not in card.options:
         raise ModelError(f"{artifact / CARD} lacks {WHOLE_WORDS}. Train again, or copy it again.")
     module = Tagger(model, 2 * len(card.labels) + 1)

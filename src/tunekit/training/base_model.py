@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from ..errors import ConfigError, ModelError, WeightsError
-from .recipe import Base, Precision
+from .recipe import Base, Precision, Recipe
 
 __all__ = ["BaseModel", "choose_precision", "unused"]
 
@@ -62,6 +62,18 @@ class BaseModel:
         self.tokenizer = _load_tokenizer(base, path, max_length)
         loaded = _load_model(base, path) if own is None else _built_of(base, path, own)
         self.module = loaded.to(self.device)
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Self:
+        """The base model of a training."""
+        return cls(
+            recipe.base,
+            Path(recipe.base_path),
+            max_length=recipe.max_length,
+            device=recipe.device,
+            precision=recipe.precision,
+            threads=recipe.threads,
+        )
 
     @property
     def dimensions(self) -> int:

@@ -45,14 +45,7 @@ def learn(work: Work) -> Learnt:
     labels = labels_with_rows(recipe, rows, run)
     timings.done("start")
     run.note_event("state", "loading the base model", {"base": recipe.base.name})
-    encoder = CountingEncoder(
-        recipe.base,
-        Path(recipe.base_path),
-        max_length=recipe.max_length,
-        device=recipe.device,
-        threads=recipe.threads,
-        precision=recipe.precision,
-    )
+    encoder = CountingEncoder.of(recipe)
     timings.done("load")
     run.note_event("state", "embedding", {"rows": len(rows.texts), "precision": encoder.precision})
     known = embedded(encoder, recipe, rows, validation, labels, run)

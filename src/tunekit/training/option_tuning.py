@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -54,14 +53,7 @@ def new_scorer(work: Work, kind: Kind) -> Scorer:
         ConfigError: this machine has no such device.
     """
     recipe = work.recipe
-    model = BaseModel(
-        recipe.base,
-        Path(recipe.base_path),
-        max_length=recipe.max_length,
-        device=recipe.device,
-        precision=recipe.precision,
-        threads=recipe.threads,
-    )
+    model = BaseModel.of(recipe)
     return KINDS[kind](model)
 
 

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 from ..shapes import Shape, Target
 from .card import Artifact, read_card
 from .encoder import Progress
+from .loading import Kept
 from .recipe import Precision
 
 __all__ = ["Runtime", "load"]
 
-#: What answers for each shape: a module with ``answering(card, artifact, base_path, **machine)``.
+#: What answers for each shape: a module with ``answering(kept)``.
 ANSWERING = {
     Shape.LABELLED: "answering_labels",
     Shape.SPANNED: "answering_spans",
@@ -62,12 +63,6 @@ def load(
     """
     card = read_card(artifact)
     module = importlib.import_module(f".{ANSWERING[card.shape]}", __package__)
-    runtime: Runtime = module.answering(
-        card,
-        artifact,
-        base_path,
-        device=device,
-        threads=threads,
-        precision=precision,
-    )
+    kept = Kept(card, artifact, base_path, device, threads, precision)
+    runtime: Runtime = module.answering(kept)
     return runtime

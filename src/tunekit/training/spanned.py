@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -59,14 +58,7 @@ def learn(work: Work) -> Learnt:
         )
     timings.done("start")
     run.note_event("state", "loading the base model", {"base": recipe.base.name})
-    model = BaseModel(
-        recipe.base,
-        Path(recipe.base_path),
-        max_length=recipe.max_length,
-        device=recipe.device,
-        threads=recipe.threads,
-        precision=recipe.precision,
-    )
+    model = BaseModel.of(recipe)
     timings.done("load")
     run.note_event("state", "training", {"rows": len(rows), "precision": model.precision})
     training = _Training(work, model, labels, _parts(work, rows))

@@ -157,14 +157,12 @@ def test_auto_says_what_it_took_and_why(tmp_path: Path, tiny_encoder: Path) -> N
         assert torch.equal(tensor, read_tensors(run.artifact)[name])
 
 
-def test_auto_takes_tuning_where_that_is_clearly_better(tmp_path: Path, tiny_encoder: Path) -> None:
+def test_auto_takes_tuning_where_rows_are_enough(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunekit.training.tuning.ENOUGH", len(MANY))
     run = a_run(
-        tmp_path / "run",
-        tiny_encoder,
-        method="auto",
-        epochs=25,
-        learning_rate=3e-3,
-        rows=MANY,
+        tmp_path / "run", tiny_encoder, method="auto", epochs=25, learning_rate=3e-3, rows=MANY
     )
     result = learnt(run)
     assert result["metrics"]["auto"]["took"] == "full", result["metrics"]["auto"]
