@@ -5,6 +5,7 @@ See :mod:`tunekit.training.costs`, whose machine this is.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from .costs import BATCH_BYTES, NUMBER_BYTES, PROGRAM_BYTES, Depth, Reading, by_square, by_token
@@ -30,8 +31,9 @@ PADDING = 1.06
 COPIES = 5
 #: What a token leaves behind in a layer for the way back, in numbers of its vector's length.
 KEPT_OF_A_TOKEN = 34
-#: Kernels and heap that many forms of batches leave behind.
-FORMS_BYTES = {"fp32": 250 << 20, "bf16": 600 << 20}
+#: Kernels and heap that new forms of batches leave behind: ever less, as steps go on.
+FORMS_BYTES = {"fp32": 300 << 20, "bf16": 700 << 20}
+FORMS_SCALE = 150
 
 
 class Tuning(NamedTuple):
@@ -96,5 +98,5 @@ def tuning_memory(tuning: Tuning, dimensions: int, depth: Depth, precision: str)
         + COPIES * tuning.parameters * NUMBER_BYTES
         + kept
         + BATCH_BYTES
-        + FORMS_BYTES[precision]
+        + int(FORMS_BYTES[precision] * (1 - math.exp(-tuning.steps / FORMS_SCALE)))
     )
