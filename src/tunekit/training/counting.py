@@ -37,18 +37,12 @@ class CountingEncoder(Encoder):
             stored=sum(one.numel() * one.element_size() for one in self.module.parameters()),
         )
 
-    def encode(
-        self,
-        texts: Sequence[str],
-        progress: Progress | None = None,
-        *,
-        precision: str | None = None,
-    ) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> torch.Tensor:
         self._sums = self._sums._replace(
             texts=self._sums.texts + len(texts),
             characters=self._sums.characters + sum(map(len, texts)),
         )
-        return super().encode(texts, progress, precision=precision)
+        return super().encode(texts, progress)
 
     def _forward(self, ids: torch.Tensor) -> torch.Tensor:
         self._forms.add(tuple(ids.shape))

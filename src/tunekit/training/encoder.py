@@ -28,21 +28,14 @@ Progress = Callable[[int], None]
 class Encoder(BaseModel):
     """A base model that turns texts into vectors of equal length."""
 
-    def encode(
-        self,
-        texts: Sequence[str],
-        progress: Progress | None = None,
-        *,
-        precision: str | None = None,
-    ) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> torch.Tensor:
         """The vectors of these texts: float32 on the CPU, (texts, dimensions), in order.
 
-        ``progress`` is told how many texts were done since it was told last. ``precision`` is that
-        of computing, the encoder's own if none is named.
+        ``progress`` is told how many texts were done since it was told last.
         """
         vectors = torch.empty(len(texts), self.dimensions)
         # Around all batches, so that weights are turned into bf16 once.
-        with self.autocast(precision):
+        with self.autocast():
             for start in range(0, len(texts), TOKENISED_AT_ONCE):
                 part = list(texts[start : start + TOKENISED_AT_ONCE])
                 for places, ids in self._batches(part):

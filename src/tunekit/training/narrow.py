@@ -1,9 +1,9 @@
 """Many texts in bf16, and those that it leaves in doubt once more in fp32: no answer changes.
 
-bf16 moves a text's vector by a little. How little is measured on some of the very texts, in both
-precisions. With vectors that are off by no more than ``d``, the logits of two classes move against
-each other by no more than ``d * |w_a - w_b|``; so where the best class leads every other one by
-more than that, it is the best in fp32 as well. All other texts are computed anew.
+bf16 moves logits by a little. How little is measured on some of the very texts, in both precisions:
+how far the lead of the best class over another one moves, for each unit of ``|w_a - w_b|``. Where a
+lead is larger than twice the most that was seen, the best class is the best in fp32 as well.
+All other texts are computed anew.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch.nn.functional import normalize
 
 from .encoder import Encoder, Progress
 from .head import Head
+from .pooled import pooled, tokens_of
 
 __all__ = ["in_doubt", "logits_of_many"]
 
-#: Texts that are computed in both precisions, and how much further off than the worst of them
-#: another one may be.
-MEASURED, MARGIN = 64, 1.5
+#: Texts that are computed in both precisions, and how much further than the worst of their leads
+#: another one may move.
+MEASURED, MARGIN = 48, 2.0
 #: Classes that are compared with the best: the others are further away.
 COMPARED = 8
+#: Tokens in a batch of texts that needn't be alike in length, and texts between two reports.
+CPU_TOKENS, GPU_TOKENS = 1_024, 65_536
+AT_ONCE = 512
 
 
 def logits_of_many(
@@ -30,19 +35,25 @@ def logits_of_many(
     """The logits of these texts, (texts, classes), whose highest is the one that fp32 gives.
 
     Args:
-        encoder: of texts; computes in fp32 if nothing else is asked for.
+        encoder: of texts, in fp32.
         head: on its vectors.
         texts: as many as make it worth the while; a few hundred.
         progress: told how many texts were done since it was told last.
     """
-    quick = encoder.encode(texts, progress, precision="bf16")
-    logits = head.logits(quick)
-    # Spread over all lengths: the length of a text is what its error hangs on most.
-    by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    by_length = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+    logits = torch.empty(len(texts), head.weight.shape[1])
+    # Around all batches, so that weights are turned into bf16 once.
+    with torch.inference_mode(), encoder.autocast("bf16"):
+        for start in range(0, len(texts), AT_ONCE):
+            part = by_length[start : start + AT_ONCE]
+            logits[part] = head.logits(_rough(encoder, [texts[place] for place in part]))
+            if progress is not None:
+                progress(len(part))
+    # Spread over all lengths: what a text's error hangs on most.
     sample = by_length[:: max(1, len(texts) // MEASURED)]
-    exact = encoder.encode([texts[place] for place in sample])
-    off = float((exact - quick[sample]).norm(dim=1).max())
-    logits[sample] = head.logits(exact)
+    exact = head.logits(encoder.encode([texts[place] for place in sample]))
+    off = _moved(head, logits[sample], exact)
+    logits[sample] = exact
     known = set(sample)
     doubtful = in_doubt(head, logits, MARGIN * off)
     again = [place for place in doubtful.nonzero()[:, 0].tolist() if place not in known]
@@ -51,16 +62,41 @@ def logits_of_many(
     return logits
 
 
+def _rough(encoder: Encoder, texts: Sequence[str]) -> torch.Tensor:
+    """Vectors that are a little off: bf16, and padded so that batches are full."""
+    budget = CPU_TOKENS if encoder.device.type == "cpu" else GPU_TOKENS
+    tokens = list(tokens_of(encoder, texts))
+    vectors = pooled(encoder, tokens, precision="bf16", budget=budget)
+    return normalize(vectors, dim=-1).float().cpu()
+
+
+def _leads(
+    head: Head, logits: torch.Tensor, classes: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """By how much the first of these classes leads the others, and how far apart their weights are,
+    both (rows, classes - 1)."""
+    values, weights = logits.gather(1, classes), head.weight.T[classes]
+    return values[:, :1] - values[:, 1:], (weights[:, :1] - weights[:, 1:]).norm(dim=2)
+
+
+def _moved(head: Head, rough: torch.Tensor, exact: torch.Tensor) -> float:
+    """The most that a lead moved, for each unit of distance between the weights."""
+    classes = rough.topk(min(COMPARED, rough.shape[1]), dim=1).indices
+    before, apart = _leads(head, rough, classes)
+    after, _ = _leads(head, exact, classes)
+    return float(((after - before).abs() / apart.clamp(min=1e-12)).max())
+
+
 def in_doubt(head: Head, logits: torch.Tensor, off: float) -> torch.Tensor:
-    """Which rows might have another best class, if their vectors are off by so much: (rows,).
+    """Which rows might have another best class, if leads move by so much for each unit of distance
+    between the weights: (rows,).
 
     Example:
         >>> head = Head(torch.eye(2), torch.zeros(2))
         >>> in_doubt(head, torch.tensor([[1.0, 0.0], [0.51, 0.5]]), 0.1)
         tensor([False,  True])
     """
-    values, classes = logits.topk(min(COMPARED, logits.shape[1]), dim=1)
-    weights = head.weight.T[classes]
-    apart = (weights[:, :1] - weights[:, 1:]).norm(dim=2)
-    doubtful: torch.Tensor = (values[:, :1] - values[:, 1:] <= off * apart).any(1)
+    classes = logits.topk(min(COMPARED, logits.shape[1]), dim=1).indices
+    lead, apart = _leads(head, logits, classes)
+    doubtful: torch.Tensor = (lead <= off * apart).any(1)
     return doubtful

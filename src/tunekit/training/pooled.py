@@ -40,7 +40,14 @@ def tokens_of(model: BaseModel, texts: Sequence[Text]) -> Iterator[Tokens]:
             yield Tokens(encoding.ids or [0], types if any(types) else [])
 
 
-def pooled(model: BaseModel, texts: Sequence[Tokens], *, alike: bool = False) -> torch.Tensor:
+def pooled(
+    model: BaseModel,
+    texts: Sequence[Tokens],
+    *,
+    alike: bool = False,
+    precision: str | None = None,
+    budget: int | None = None,
+) -> torch.Tensor:
     """One vector a text, on the model's device: float32, (texts, dimensions), in order.
 
     Which texts are computed together depends on what they are, never on their order.
@@ -50,17 +57,21 @@ def pooled(model: BaseModel, texts: Sequence[Tokens], *, alike: bool = False) ->
         texts: any number.
         alike: only texts of equal length are computed together, so that nothing is padded and a
             vector doesn't depend on its neighbours but for rounding (1e-6).
+        precision: of computing; the model's own if none is named.
+        budget: tokens in a forward pass; what the device takes well if nothing is said.
     """
     if not texts:
         return torch.empty(0, model.dimensions, device=model.device)
-    batches = list(_batches(model, texts, alike))
-    vectors = torch.cat([_forward(model, [texts[place] for place in batch]) for batch in batches])
+    usual = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
+    batches = list(_batches(texts, alike, budget or usual))
+    vectors = torch.cat(
+        [_forward(model, [texts[place] for place in batch], precision) for batch in batches]
+    )
     order = torch.tensor([place for batch in batches for place in batch])
     return vectors[order.argsort().to(model.device)]
 
 
-def _batches(model: BaseModel, texts: Sequence[Tokens], alike: bool) -> Iterator[list[int]]:
-    budget = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
+def _batches(texts: Sequence[Tokens], alike: bool, budget: int) -> Iterator[list[int]]:
     batch: list[int] = []
     longest = 0
     order = sorted(range(len(texts)), key=lambda place: (-len(texts[place].ids), texts[place]))
@@ -75,15 +86,15 @@ def _batches(model: BaseModel, texts: Sequence[Tokens], alike: bool) -> Iterator
         yield batch
 
 
-def _forward(model: BaseModel, texts: Sequence[Tokens]) -> torch.Tensor:
-    ids, mask = pad([text.ids for text in texts], model.device)
+def _forward(model: BaseModel, texts: Sequence[Tokens], precision: str | None) -> torch.Tensor:
+    ids, mask = pad([text.ids for text in texts], model.device, filler=model.padding)
     given = {"input_ids": ids}
     if int(mask.sum()) < mask.numel():
         given["attention_mask"] = mask
     if _tells_apart(model) and any(text.types for text in texts):
         types = [text.types or [0] * len(text.ids) for text in texts]
         given["token_type_ids"] = pad(types, model.device).ids
-    with model.autocast():
+    with model.autocast(precision):
         hidden: torch.Tensor = model.module(**given).last_hidden_state
     hidden = hidden.float()
     if model.base.pooling == "cls":
