@@ -21,7 +21,7 @@ __all__ = ["in_doubt", "logits_of_many"]
 
 #: Texts that are computed in both precisions, and how much further than the worst of their leads
 #: another one may move.
-MEASURED, MARGIN = 48, 2.0
+MEASURED, MARGIN = 32, 2.0
 #: Classes that are compared with the best: the others are further away.
 COMPARED = 8
 #: Tokens in a batch of texts that needn't be alike in length, and texts between two reports.
