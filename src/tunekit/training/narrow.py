@@ -56,7 +56,7 @@ def logits_of_many(
     logits[sample] = exact
     known = set(sample)
     doubtful = in_doubt(head, logits, MARGIN * off)
-    again = [place for place in doubtful.nonzero()[:, 0].tolist() if place not in known]
+    again = [int(place) for place in doubtful.nonzero()[:, 0] if int(place) not in known]
     if again:
         logits[again] = head.logits(encoder.encode([texts[place] for place in again]))
     return logits
