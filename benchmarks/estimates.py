@@ -1,6 +1,6 @@
 """What `plan` says of memory and time, and what a run then takes.
 
-    python benchmarks/estimates.py [--shared ../shared] [--rounds first,later,again]
+    python benchmarks/estimates.py [--shared ../shared] [--rounds first,later,again] [--method head]
 
 Three data sets on the local backend, each planned and then tuned by a process of its own. `first`:
 nothing has ever run under this TUNEKIT_HOME, so the figures stand on constants and a glance at the
@@ -47,7 +47,7 @@ from tunekit import Classification, Dataset
 
 data = Dataset.read(sys.argv[1], Classification())
 begin = time.process_time()
-plan = tunekit.plan(data, backend="local")
+plan = tunekit.plan(data, backend="local", method=sys.argv[2])
 planned = time.process_time() - begin
 begin = time.perf_counter()
 model = tunekit.submit(plan).wait()
@@ -88,13 +88,15 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=checkout.parent / "shared")
     parser.add_argument("--rounds", default=",".join(ROUNDS))
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--method", default="head")
     given = parser.parse_args()
     rounds = given.rounds.split(",")
     if not set(rounds) <= set(ROUNDS):
         parser.error(f"rounds are {', '.join(ROUNDS)}")
     signal.signal(signal.SIGTERM, stopped)
     with tempfile.TemporaryDirectory(prefix="tunekit-estimates-") as folder:
-        good = run(given.shared / "data", Path(folder), rounds, given.sets.split(","))
+        sets = given.sets.split(",")
+        good = run(given.shared / "data", Path(folder), rounds, sets, given.method)
     sys.exit(0 if good else 1)
 
 
@@ -103,7 +105,7 @@ def stopped(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def run(data: Path, folder: Path, rounds: list[str], sets: list[str]) -> bool:
+def run(data: Path, folder: Path, rounds: list[str], sets: list[str], method: str) -> bool:
     """The benchmark itself; returns whether every figure is within the limit."""
     from tunekit.weights import locate
 
@@ -130,7 +132,7 @@ def run(data: Path, folder: Path, rounds: list[str], sets: list[str]) -> bool:
                 for other in sets:
                     if other != name:
                         shutil.copytree(homes[other] / "runs", home / "runs", dirs_exist_ok=True)
-            found = measured(data / name / "train.jsonl", home)
+            found = measured(data / name / "train.jsonl", home, method)
             good &= show(name, which, found)
             runs, busy = runs + 1, busy + found.busy
             phases = ", ".join(f"{phase} {took:.1f}" for phase, took in found.phases.items())
@@ -146,11 +148,11 @@ def run(data: Path, folder: Path, rounds: list[str], sets: list[str]) -> bool:
     return good
 
 
-def measured(rows: Path, home: Path) -> Run:
+def measured(rows: Path, home: Path, method: str) -> Run:
     """Plan and tune in a process of its own, and watch it."""
     before = cpu_seconds()
     client = psutil.Popen(
-        [sys.executable, "-c", CLIENT, str(rows)],
+        [sys.executable, "-c", CLIENT, str(rows), method],
         stdout=subprocess.PIPE,
         env={**os.environ, "TUNEKIT_HOME": str(home)},
         text=True,
