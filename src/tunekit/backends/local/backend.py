@@ -42,9 +42,10 @@ class LocalBackend:
         model: the base model that is taken where none is named.
         device: ``"auto"`` (a GPU where there is one) or a torch device.
         threads: of torch on the CPU; ``None`` is torch's own choice.
-        precision: ``"auto"`` trains in bf16 where the chip is good at it and answers in fp32, so
-            that a model gives the same answers on every machine. ``"fp32"`` and ``"bf16"`` hold
-            for both.
+        precision: ``"auto"`` trains in bf16 where the chip is good at it and gives the answers of
+            fp32, so that they are the same on every machine; of many texts at once, those whose
+            label is beyond doubt are computed in bf16, and their probabilities may differ in the
+            second digit. ``"fp32"`` and ``"bf16"`` hold for training and answers.
         cache: whether embeddings are kept, so that no text is embedded twice in training.
         tokens_at_once: tokens that go through the model at once while it is trained, padding
             included; it bounds memory and changes no result. ``None`` is what the device takes
