@@ -50,7 +50,7 @@ class Habit(NamedTuple):
         return min(self.held_out_most, int(self.held_out * rows))
 
 
-LABELLED = Habit(32, steps=150, least=1, most=8, held_out=0.2, held_out_most=1_000)
+LABELLED = Habit(32, steps=150, least=1, most=5, held_out=0.2, held_out_most=1_000)
 SPANNED = Habit(16, steps=300, least=3, most=20, held_out=0.1, held_out_most=500, from_rows=200)
 RANKED = Habit(
     16,
