@@ -40,7 +40,7 @@ import tunekit
 from tunekit import Classification, Dataset
 import json, sys
 rows = json.load(open(sys.argv[1], encoding="utf-8"))
-print(tunekit.tune(Dataset.from_rows(rows, Classification())).provenance["run"])
+print(tunekit.tune(Dataset.from_rows(rows, Classification()), method="head").provenance["run"])
 """
 WAIT = 120.0
 
@@ -134,7 +134,7 @@ def _ends_in_one_model(home: Path) -> None:
     """The same call goes on, one run is there, it is whole, and so is its model."""
     data = Dataset.from_rows(ROWS, Classification())
     before = [job.id for job in tunekit.list_jobs()]
-    model = tunekit.submit(data, backend="local").wait(timeout=WAIT)
+    model = tunekit.submit(data, backend="local", method="head").wait(timeout=WAIT)
     assert model.predict("Hello, my dog is ill 7").label == "pet"
     jobs = tunekit.list_jobs()
     assert [job.id for job in jobs] == (before or [jobs[0].id])
@@ -170,7 +170,7 @@ def test_a_killed_client(name: str, call: list[str], minilm_home: Path) -> None:
 @pytest.mark.parametrize("name", _cases(TRAINER_MOMENTS))
 def test_a_killed_trainer(name: str, minilm_home: Path) -> None:
     data = Dataset.from_rows(ROWS, Classification())
-    job = tunekit.submit(data, backend="local")
+    job = tunekit.submit(data, backend="local", method="head")
     deadline = time.monotonic() + WAIT
     while not TRAINER_MOMENTS[name](minilm_home) and time.monotonic() < deadline:
         time.sleep(0.001)

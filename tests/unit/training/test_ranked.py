@@ -200,6 +200,7 @@ def test_the_same_recipe_gives_the_same_model(run: RunFolder, learn: Learn) -> N
     assert found[0] == found[1]
 
 
+@pytest.mark.soak
 def test_a_killed_training_ends_as_if_nothing_had_happened(
     run: RunFolder, learn: Learn, tmp_path: Path
 ) -> None:
