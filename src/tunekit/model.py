@@ -141,12 +141,11 @@ class Model:
 
         Example:
             >>> import tunekit
-            >>> data = tunekit.Dataset.from_rows(
-            ...     [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}],
-            ...     tunekit.Classification())
+            >>> rows = [{"text": text, "label": text[0]} for text in ("a", "a1", "b", "b1")]
+            >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
             >>> model = tunekit.tune(data, backend="fake")
             >>> [answer.label for answer in model.stream(text for text in "ab")]
-            ['x', 'y']
+            ['a', 'b']
         """
         _check_errors(errors)
         if isinstance(xs, str | Mapping) or not isinstance(xs, Iterable):
