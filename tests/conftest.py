@@ -69,6 +69,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
     """Fail a test that skips by its own means although what it needs is required."""
     report = yield
     needs = {mark.name for mark in item.iter_markers()} | set(getattr(item, "fixturenames", ()))
+    if "gpu" in needs - REQUIRED and _gpu_gap():
+        return report  # for lack of a card, whatever else is required
     if report.skipped and not hasattr(report, "wasxfail") and needs & REQUIRED:
         report.outcome = "failed"
         report.longrepr = f"skipped, although {sorted(needs & REQUIRED)} is required here"

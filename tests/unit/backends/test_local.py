@@ -48,6 +48,7 @@ ROWS = [
 ]
 
 
+SHAPES = (Shape.LABELLED, Shape.SPANNED, Shape.RANKED)
 HEAD = next(one for one in ROUTES if (one.method, one.shape) == ("head", Shape.LABELLED))
 
 
@@ -649,6 +650,32 @@ def test_full_disk_while_saving_is_a_clear_error(
         backend.save(backend.result(trained[1]).ref, tmp_path)
 
 
-def test_route_is_a_head_on_labelled_examples(tmp_path: Path) -> None:
-    (route,) = LocalBackend(home=tmp_path).routes("minilm")
-    assert route == ("head", Shape.LABELLED, "examples", frozenset())
+def test_every_route_has_its_settings_and_nobody_named_takes_the_best(tmp_path: Path) -> None:
+    backend = LocalBackend(home=tmp_path)
+    routes = backend.routes("minilm")
+    first = {shape: next(one.method for one in routes if one.shape == shape) for shape in SHAPES}
+    assert first == {Shape.LABELLED: "auto", Shape.SPANNED: "full", Shape.RANKED: "auto"}
+    for route in routes:
+        assert route.format == "examples"
+        there = backend.hyperparameters(route, {"seed": 3})
+        assert {"seed", "max_length"} <= set(there)
+        assert ("lora_rank" in there) == (route.method == "lora")
+        assert ("epochs" in there) == (route.method != "head")
+        assert ("class_weights" in there) == (route.shape == Shape.LABELLED)
+        assert ("context" in route.carries) == (route.shape != Shape.LABELLED)
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "why"),
+    [
+        ("auto", {"weight_decay": 0.1}, "name a method"),
+        ("full", {"lora_rank": 4}, "belongs to method 'lora'"),
+        ("lora", {"beta": 0.1}, "preference training"),
+    ],
+)
+def test_settings_of_another_method_are_refused_with_the_reason(
+    tmp_path: Path, method: str, given: dict[str, Any], why: str
+) -> None:
+    route = next(one for one in ROUTES if (one.method, one.shape) == (method, Shape.LABELLED))
+    with pytest.raises(HyperparameterError, match=why):
+        LocalBackend(home=tmp_path).hyperparameters(route, given)
