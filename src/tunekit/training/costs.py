@@ -36,18 +36,18 @@ FOLDS, OUT_OF_FOLD_UP_TO, HELD_OUT_MOST = 5, 2_000, 5_000
 # --- seconds on the reference ---------------------------------------------------------------------
 
 #: Python, torch, and reading the rows.
-START_SECONDS, ROW_SECONDS = 1.7, 10e-6
+START_SECONDS, ROW_SECONDS = 1.4, 10e-6
 #: Transformers, and the base model at so many bytes a second.
-LOAD_SECONDS, LOAD_RATE = 2.7, 1e9
+LOAD_SECONDS, LOAD_RATE = 2.4, 1e9
 #: One operation of a matrix product in small batches, by precision; one layer of one batch,
 #: whatever is in it; one text through tokenizer and cache, by its characters.
-OPERATION_SECONDS = {"fp32": 11.0e-12, "bf16": 7.0e-12}
+OPERATION_SECONDS = {"fp32": 11.0e-12, "bf16": 5.4e-12}
 LAYER_SECONDS = 1.3e-3
 TEXT_SECONDS, CHARACTER_SECONDS = 60e-6, 0.5e-6
 #: The first optimizer of a process; one evaluation of the loss, for each number of each vector,
 #: and for each of those with each class.
 FIRST_FIT_SECONDS, EVALUATION_SECONDS = 1.0, 1.5e-3
-NUMBER_SECONDS, PRODUCT_SECONDS = 4.3e-9, 4.6e-11
+NUMBER_SECONDS, PRODUCT_SECONDS = 3.4e-9, 3.6e-11
 #: One probability of a row that is held out, on the way to the temperature.
 JUDGED_SECONDS = 0.6e-6
 #: Evaluations that L-BFGS needs: in all of a search for the regularisation (three to five values
@@ -63,7 +63,7 @@ PROGRAM_BYTES = 325 << 20
 #: The first batch, and what every new form of a batch leaves behind in the heap and among the
 #: kernels that are made for it: it grows with their number, ever more slowly, up to a limit.
 BATCH_BYTES = 130 << 20
-FORMS_BYTES = {"fp32": 270 << 20, "bf16": 725 << 20}
+FORMS_BYTES = {"fp32": 270 << 20, "bf16": 560 << 20}
 FORMS_SCALE = 330
 #: A text's row, key and place, besides its characters; a probability as Python has it.
 TEXT_BYTES = 500
