@@ -106,7 +106,7 @@ def pipeline_of(model: Any, weights: Path, folder: Path) -> Any:
     from transformers import AutoConfig, AutoTokenizer, BertModel, BertPreTrainedModel, pipeline
     from transformers.modeling_outputs import SequenceClassifierOutput
 
-    class MeanPooled(BertPreTrainedModel):  # type: ignore[misc]
+    class MeanPooled(BertPreTrainedModel):
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             self.bert = BertModel(config, add_pooling_layer=False)

@@ -19,8 +19,8 @@ from .failures import describe
 from .folder import RunFolder
 from .threads import patient_threads
 
-#: oneDNN makes a kernel for each form of a batch and keeps 1,024 of them: that came to a third of a
-#: gigabyte, and to make them anew cost no time that could be measured.
+#: oneDNN makes a kernel for each form of a batch and keeps 1,024 of them. To keep 64 left a
+#: worker on banking77 with 0.4 GB less, and to make them anew cost no time that could be measured.
 FEW_KERNELS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 DONE, UNSAID, WRONG_USE, TAKEN = range(4)
 

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,14 +76,14 @@ def apart(draw: st.DrawFn) -> Spans:
     ]
 
 
-def nervaluate_of(rows: Rows) -> dict[str, object]:
+def nervaluate_of(rows: Rows) -> dict[str, Any]:
     """nervaluate's results; its ends are those of the last character."""
 
     def wire(spans: Spans) -> list[dict[str, object]]:
         return [{"label": s.label, "start": s.start, "end": s.end - 1} for s in spans]
 
     true, predicted = ([wire(row_[side]) for row_ in rows] for side in (0, 1))
-    found: dict[str, object] = Evaluator(true, predicted, list(LABELS), loader="dict").evaluate()
+    found: dict[str, Any] = Evaluator(true, predicted, list(LABELS), loader="dict").evaluate()
     return found
 
 
@@ -91,17 +92,17 @@ def nervaluate_of(rows: Rows) -> dict[str, object]:
 def test_strict_figures_are_nervaluates(rows: Rows) -> None:
     """True spans may overlap. Predicted ones don't here: see the next test but one."""
     found, reference = report(rows), nervaluate_of(rows)
-    strict = reference["overall"]["strict"]  # type: ignore[index]
+    strict = reference["overall"]["strict"]
     assert found.span_f1.value == pytest.approx(strict.f1)
     assert found.precision.value == pytest.approx(strict.precision)
     assert found.recall.value == pytest.approx(strict.recall)
     assert (found.true_spans, found.predicted_spans) == (strict.possible, strict.actual)
     for scores in found.per_label:
-        expected = reference["entities"][scores.label]["strict"]  # type: ignore[index]
+        expected = reference["entities"][scores.label]["strict"]
         assert (scores.precision, scores.recall, scores.f1, scores.support) == pytest.approx(
             (expected.precision, expected.recall, expected.f1, expected.possible)
         )
-    of_labels = [reference["entities"][s.label]["strict"].f1 for s in found.per_label]  # type: ignore[index]
+    of_labels = [reference["entities"][s.label]["strict"].f1 for s in found.per_label]
     assert found.macro_f1.value == pytest.approx(np.mean(of_labels) if of_labels else 0.0)
 
 
@@ -130,10 +131,10 @@ def test_where_nervaluate_deviates() -> None:
     and spans that are given twice count twice."""
     truth, other, right = Span(0, 9, "person"), Span(0, 4, "person"), Span(0, 9, "person")
     overlapping = [([truth], [other, right])]
-    assert nervaluate_of(overlapping)["overall"]["strict"].correct == 0  # type: ignore[index]
+    assert nervaluate_of(overlapping)["overall"]["strict"].correct == 0
     assert report(overlapping).recall.value == 1.0
     twice = [([truth], [right, right])]
-    assert nervaluate_of(twice)["overall"]["strict"].precision == 0.5  # type: ignore[index]
+    assert nervaluate_of(twice)["overall"]["strict"].precision == 0.5
     assert report(twice).precision.value == 1.0
 
 
