@@ -105,6 +105,9 @@ def pipeline_of(model: Any, weights: Path, folder: Path) -> Any:
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoTokenizer, BertModel, BertPreTrainedModel, pipeline
     from transformers.modeling_outputs import SequenceClassifierOutput
+    from transformers.utils import logging
+
+    logging.set_verbosity(logging.CRITICAL)  # an error would list all classes that it knows
 
     class MeanPooled(BertPreTrainedModel):
         def __init__(self, config: Any) -> None:

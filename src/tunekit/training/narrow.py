@@ -17,11 +17,13 @@ from .encoder import Encoder, Progress
 from .head import Head
 from .pooled import pooled, tokens_of
 
-__all__ = ["in_doubt", "logits_of_many"]
+__all__ = ["logits_of_many"]
 
-#: Texts that are computed in both precisions, and how much further than the worst of their leads
-#: another one may move.
-MEASURED, MARGIN = 32, 2.0
+#: Texts that are computed in both precisions: spread over all lengths, as a text's error hangs on
+#: its length most; and the closest calls, which would have to be computed anew anyway.
+SPREAD = CLOSEST = 16
+#: How much further than the worst of their leads another one may move.
+MARGIN = 2.0
 #: Classes that are compared with the best: the others are further away.
 COMPARED = 8
 #: Tokens in a batch of texts that needn't be alike in length, and texts between two reports.
@@ -49,17 +51,24 @@ def logits_of_many(
             logits[part] = head.logits(_rough(encoder, [texts[place] for place in part]))
             if progress is not None:
                 progress(len(part))
-    # Spread over all lengths: what a text's error hangs on most.
-    sample = by_length[:: max(1, len(texts) // MEASURED)]
+    room = _room(head, logits)
+    sample = _sample(by_length, room)
     exact = head.logits(encoder.encode([texts[place] for place in sample]))
-    off = _moved(head, logits[sample], exact)
+    doubtful = room <= MARGIN * _moved(head, logits[sample], exact)
     logits[sample] = exact
-    known = set(sample)
-    doubtful = in_doubt(head, logits, MARGIN * off)
-    again = [int(place) for place in doubtful.nonzero()[:, 0] if int(place) not in known]
+    doubtful[sample] = False
+    again: list[int] = doubtful.nonzero()[:, 0].tolist()
     if again:
         logits[again] = head.logits(encoder.encode([texts[place] for place in again]))
     return logits
+
+
+def _sample(by_length: Sequence[int], room: torch.Tensor) -> list[int]:
+    """Places of the texts that are computed in both precisions."""
+    spread = by_length[:: max(1, len(by_length) // SPREAD)]
+    closest = room.argsort()[: SPREAD + CLOSEST].tolist()
+    known = set(spread)
+    return [*spread, *[place for place in closest if place not in known][:CLOSEST]]
 
 
 def _rough(encoder: Encoder, texts: Sequence[str]) -> torch.Tensor:
@@ -87,16 +96,9 @@ def _moved(head: Head, rough: torch.Tensor, exact: torch.Tensor) -> float:
     return float(((after - before).abs() / apart.clamp(min=1e-12)).max())
 
 
-def in_doubt(head: Head, logits: torch.Tensor, off: float) -> torch.Tensor:
-    """Which rows might have another best class, if leads move by so much for each unit of distance
-    between the weights: (rows,).
-
-    Example:
-        >>> head = Head(torch.eye(2), torch.zeros(2))
-        >>> in_doubt(head, torch.tensor([[1.0, 0.0], [0.51, 0.5]]), 0.1)
-        tensor([False,  True])
-    """
+def _room(head: Head, logits: torch.Tensor) -> torch.Tensor:
+    """How far leads may move, for each unit of distance between the weights, before a row has
+    another best class: (rows,)."""
     classes = logits.topk(min(COMPARED, logits.shape[1]), dim=1).indices
     lead, apart = _leads(head, logits, classes)
-    doubtful: torch.Tensor = (lead <= off * apart).any(1)
-    return doubtful
+    return (lead / apart.clamp(min=1e-12)).amin(1)

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra local")
 from tunekit.training import narrow  # noqa: E402
 from tunekit.training.encoder import Encoder  # noqa: E402
 from tunekit.training.head import Head  # noqa: E402
-from tunekit.training.narrow import in_doubt, logits_of_many  # noqa: E402
+from tunekit.training.narrow import logits_of_many  # noqa: E402
 from tunekit.training.recipe import Base  # noqa: E402
 
 WORDS = ("my", "card", "is", "lost", "i", "want", "money", "back", "thanks", "great", "the", "app")
@@ -56,7 +56,7 @@ def test_texts_in_doubt_alone_are_computed_twice(encoder: Counting) -> None:
     encoder.exact = 0
     seen: list[int] = []
     logits_of_many(encoder, head, TEXTS, seen.append)
-    assert narrow.MEASURED <= encoder.exact < 0.7 * len(TEXTS)
+    assert narrow.SPREAD + narrow.CLOSEST <= encoder.exact < 0.7 * len(TEXTS)
     assert sum(seen) == len(TEXTS)  # whoever waits hears of each text once
 
 
@@ -65,8 +65,9 @@ def test_a_lead_that_the_error_could_undo_is_in_doubt() -> None:
     head = Head(weight, torch.zeros(3))
     # |w_0 - w_1| is the root of 2, |w_0 - w_2| that of 32.
     rows = torch.tensor([[1.0, 0.8, -9.0], [1.0, 0.9, -9.0], [1.0, -9.0, 0.5], [1.0, -9.0, 0.4]])
-    assert in_doubt(head, rows, 0.1).tolist() == [False, True, True, False]
-    assert not in_doubt(head, rows, 0.0).any()
+    room = narrow._room(head, rows)
+    assert (room <= 0.1).tolist() == [False, True, True, False]
+    assert room[2].item() == pytest.approx(0.5 / 32**0.5)
 
 
 def test_vectors_off_in_any_direction_never_undo_a_sure_answer() -> None:
@@ -77,6 +78,6 @@ def test_vectors_off_in_any_direction_never_undo_a_sure_answer() -> None:
     logits, moved = head.logits(vectors), head.logits(vectors + off)
     # No lead moves by more than the vector does, for each unit of distance.
     assert narrow._moved(head, moved, logits) <= 0.02
-    sure = ~in_doubt(head, moved, 0.0201)
+    sure = narrow._room(head, moved) > 0.0201
     assert torch.equal(logits.argmax(1)[sure], moved.argmax(1)[sure])
     assert 0.3 < float(sure.float().mean()) < 1
