@@ -282,6 +282,9 @@ class Job:
         # Of an earlier attempt, unless the backend calls all attempts the same.
         if ref in self._record.past_refs and self._trains.poll(ref).state.terminal:
             return None
+        # Noted as whoever created it would have done, so that nobody takes it for unseen later.
+        if not any(step.name == "created" and step.facts["id"] == ref for step in self._run.steps):
+            self._run.note("created", id=ref)
         self._set_ref(ref)
         return ref
 

@@ -9,7 +9,6 @@ the same.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -44,10 +43,10 @@ from .http_errors import (
     refusal,
     retry_after_of,
 )
+from .keys import Key
 
 __all__ = ["AsyncSession", "HttpClient", "expect"]
 
-LONGEST_MESSAGE = 400
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -68,7 +67,7 @@ class _Wire:
     ) -> None:
         self.backend = backend
         self.base_url = base_url.rstrip("/")
-        self.key_env = key_env
+        self.key = Key(backend, key_env)
         self.transport = transport
         self.timeout = timeout
         self.attempts = attempts
@@ -110,24 +109,10 @@ class _Wire:
             "follow_redirects": False,
         }
 
-    def _key(self) -> str | None:
-        """The key, read now and kept nowhere."""
-        return os.environ.get(self.key_env, "").strip() or None if self.key_env else None
-
     def _headers(self) -> dict[str, str]:
         headers = {"accept": "application/json"}
-        key = self._key()
-        if key is None and self.key_env is not None:
-            raise AuthenticationFailed(
-                f"the environment variable {self.key_env} holds no key. Set it and try again.",
-                backend=self.backend,
-            )
+        key = self.key.value()
         if key is not None:
-            if not (key.isascii() and key.isprintable()):
-                raise AuthenticationFailed(
-                    f"the key in {self.key_env} has characters that no key has. Copy it again.",
-                    backend=self.backend,
-                )
             headers["authorization"] = f"Bearer {key}"
         return headers
 
@@ -148,18 +133,10 @@ class _Wire:
             ) from error
         return {"content": encoded, "headers": {"content-type": "application/json", **headers}}
 
-    def _clean(self, text: str) -> str:
-        """One short line without the key."""
-        key = self._key()
-        if key is not None:
-            text = text.replace(key, "***")
-        text = " ".join(text.split())
-        return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
-
     def _lost(self, method: str, path: str, raised: Exception) -> BackendError | ConfigError:
         """The error for a call that got no answer, with its cause."""
         error_type = failure(type(raised))
-        what = self._clean(f"{method} {path}: {str(raised) or type(raised).__name__}").rstrip(".")
+        what = self.key.hide(f"{method} {path}: {str(raised) or type(raised).__name__}").rstrip(".")
         advice = ADVICE.get(error_type, "Check what was asked.")
         error: BackendError | ConfigError
         if issubclass(error_type, BackendError):
@@ -170,8 +147,7 @@ class _Wire:
         request = getattr(raised, "_request", None)
         if request is not None:
             request.headers.pop("authorization", None)
-        key = self._key()
-        if key is None or key not in str(raised):
+        if not self.key.shown_in(str(raised)):
             error.__cause__ = raised
         return error
 
@@ -179,7 +155,7 @@ class _Wire:
         """The JSON of a good answer (None where it is empty), else the error it stands for."""
         request_id = response.headers.get("x-request-id")
         if request_id is not None:
-            request_id = self._clean(request_id)
+            request_id = self.key.hide(request_id)
         if not response.is_success:
             self._refuse(method, path, response, request_id)
         if not response.content:
@@ -201,12 +177,8 @@ class _Wire:
         error_type = refusal(status)
         advice = ADVICE.get(error_type, "Check what was asked.")
         if error_type is AuthenticationFailed:
-            advice = (
-                f"Check the key in {self.key_env}."
-                if self.key_env
-                else "Name the environment variable that holds the key in the config."
-            )
-        said = self._clean(message_of(response)).rstrip(".")
+            advice = self.key.advice
+        said = self.key.hide(message_of(response)).rstrip(".")
         raise error_type(
             f"{method} {path}: {status} {said}. {advice}",
             backend=self.backend,

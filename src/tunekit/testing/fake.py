@@ -9,7 +9,6 @@ a :class:`~tunekit.testing.server.ScriptedServer`.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,13 +19,13 @@ import orjson
 
 from ..backends.base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..backends.http import AsyncSession, HttpClient, expect
+from ..backends.once import remove_files, submit_once
 from ..durable import disk_errors
 from ..errors import (
     BackendError,
     Conflict,
     HyperparameterError,
     MalformedAnswer,
-    NotFound,
     did_you_mean,
 )
 from ..formats.base import Header, Undecoded
@@ -149,67 +148,7 @@ class FakeBackend:
     # --- training -------------------------------------------------------------------------------
 
     def submit(self, work: Work, journal: Journal) -> Ref:
-        created = [step.facts["id"] for step in journal.steps if step.name == "created"]
-        if created and self.poll(created[-1]).state not in (State.FAILED, State.CANCELLED):
-            return str(created[-1])
-        asked_for = sum(step.name == "creating" for step in journal.steps)
-        if asked_for > len(created):
-            # It was sent once and nobody saw the answer.
-            unseen = self._unseen(journal, created)
-            if unseen is not None:
-                return unseen
-        files = self._upload(journal)
-        asked = {
-            "file": files["train.jsonl"],
-            "validation": files.get("validation.jsonl"),
-            "format": work.route.format,
-            "model": work.model,
-            "method": work.route.method,
-            "hyperparameters": dict(work.hyperparameters),
-            "metadata": {"run": journal.run_id},
-        }
-        journal.note("creating")
-        try:
-            ref = expect(self._client.create("/jobs", json=asked), "id", str, backend=self.name)
-        except MalformedAnswer:
-            # It may have been done: look before this counts as a refusal.
-            unseen = self._unseen(journal, created)
-            if unseen is None:
-                raise
-            return unseen
-        journal.note("created", id=ref)
-        return ref
-
-    def _unseen(self, journal: Journal, seen: Sequence[Ref]) -> Ref | None:
-        """A job of this run whose creation nobody noted; noted now."""
-        for job in self._jobs(journal.run_id):
-            if job["id"] not in seen:
-                journal.note("created", id=job["id"])
-                return str(job["id"])
-        return None
-
-    def _upload(self, journal: Journal) -> dict[str, str]:
-        """The ids of the data files at the provider, by their names here."""
-        noted = _uploaded(journal)
-        files: dict[str, str] = {}
-        for path in sorted((journal.folder / "data").glob("*.jsonl")):
-            with disk_errors(f"reading {path}"), path.open("rb") as data:
-                sha256 = hashlib.file_digest(data, "sha256").hexdigest()
-            if sha256 in noted:
-                files[path.name] = noted[sha256]
-                continue
-            there = self._client.get("/files", params={"sha256": sha256})
-            known = expect(there, "data", list, backend=self.name)
-            answer = known[0] if known else self._send(path)
-            files[path.name] = expect(answer, "id", str, backend=self.name)
-            journal.note("uploaded", id=files[path.name], sha256=sha256, reused=bool(known))
-        return files
-
-    def _send(self, path: Path) -> Any:
-        with disk_errors(f"reading {path}"):
-            data = path.open("rb")
-        with data:  # a time-out is an OSError, too, and none of the disk
-            return self._client.create("/files", content=data)
+        return submit_once(_Remote(self, work, journal.run_id), journal)
 
     def find(self, run_id: str) -> Ref | None:
         # A job that ended without a model is an attempt that is over: a resumed run has another.
@@ -261,14 +200,7 @@ class FakeBackend:
         return Trained(ModelRef(self.name, model), applied=applied)
 
     def clean(self, journal: Journal) -> None:
-        for file in _uploaded(journal, ours=True).values():
-            try:
-                self._client.repeat("DELETE", f"/files/{file}")
-            except NotFound:
-                pass  # gone already
-            except Conflict:
-                continue  # another job uses it
-            journal.note("deleted", id=file)
+        remove_files(lambda file: self._client.repeat("DELETE", f"/files/{file}"), journal)
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -336,15 +268,45 @@ class FakeBackend:
         return httpx2.Response(status, content=body, headers=dict(headers))
 
 
-def _uploaded(journal: Journal, *, ours: bool = False) -> dict[str, str]:
-    """Files at the provider by content, from the journal; ``ours``: those that this run sent."""
-    files: dict[str, str] = {}
-    for step in journal.steps:
-        if step.name == "uploaded" and not (ours and step.facts["reused"]):
-            files[step.facts["sha256"]] = step.facts["id"]
-        if step.name == "deleted":
-            files = {sha: file for sha, file in files.items() if file != step.facts["id"]}
-    return files
+class _Remote:
+    """The provider's side of one run, as :mod:`tunekit.backends.once` asks it."""
+
+    def __init__(self, backend: FakeBackend, work: Work, run_id: str) -> None:
+        self._backend = backend
+        self._client = backend._client
+        self._work = work
+        self._run_id = run_id
+
+    def stored(self, path: Path, sha256: str) -> str | None:
+        there = self._client.get("/files", params={"sha256": sha256})
+        known = expect(there, "data", list, backend=self._backend.name)
+        return expect(known[0], "id", str, backend=self._backend.name) if known else None
+
+    def store(self, path: Path, sha256: str) -> str:
+        with disk_errors(f"reading {path}"):
+            data = path.open("rb")
+        with data:  # a time-out is an OSError, too, and none of the disk
+            answer = self._client.create("/files", content=data)
+        return expect(answer, "id", str, backend=self._backend.name)
+
+    def begin(self, files: Mapping[str, str]) -> Ref:
+        asked = {
+            "file": files["train.jsonl"],
+            "validation": files.get("validation.jsonl"),
+            "format": self._work.route.format,
+            "model": self._work.model,
+            "method": self._work.route.method,
+            "hyperparameters": dict(self._work.hyperparameters),
+            "metadata": {"run": self._run_id},
+        }
+        answer = self._client.create("/jobs", json=asked)
+        return expect(answer, "id", str, backend=self._backend.name)
+
+    def begun(self, journal: Journal) -> Sequence[Ref]:
+        return [str(job["id"]) for job in self._backend._jobs(journal.run_id)]
+
+    def over(self, ref: Ref) -> bool:
+        return self._backend.poll(ref).state in (State.FAILED, State.CANCELLED)
 
 
 def _check(backend: str, name: str, value: object) -> None:

@@ -114,7 +114,7 @@ def test_cancelling(home: Path, tmp_path: Path) -> None:
 def test_every_step_is_noted_before_the_next(home: Path, tmp_path: Path) -> None:
     backend, notes = FakeBackend(home=home), Notes(tmp_path)
     ref = backend.submit(work(backend), notes)
-    assert notes.names == ["uploaded", "creating", "created"]
+    assert notes.names == ["uploading", "uploaded", "creating", "created"]
     assert backend.submit(work(backend), notes) == ref
     assert len(backend.service.jobs()) == 1
 
@@ -126,7 +126,13 @@ def test_uploads_are_reused_by_content(home: Path, tmp_path: Path, server: Scrip
         backend.submit(work(backend), notes)
     uploads = [request for request in server.requests if request[:2] == ("POST", "/files")]
     assert len(uploads) == 1
-    assert [notes.steps[0].facts["reused"] for notes in (first, second)] == [False, True]
+    reused = [
+        step.facts["reused"]
+        for notes in (first, second)
+        for step in notes.steps
+        if step.name == "uploaded"
+    ]
+    assert reused == [False, True]
 
 
 @pytest.mark.parametrize("kind", ["hang", "cut", "garble"])
@@ -193,8 +199,9 @@ def test_clean_takes_back_what_a_refused_job_left(
     backend.clean(notes)
     assert list((server.service.folder / "files").glob("file-*")) == []
     backend.clean(notes)  # a second time there is nothing to do
-    assert notes.names == ["uploaded", "creating", "deleted"]
+    assert notes.names == ["uploading", "uploaded", "creating", "refused", "deleted"]
     backend.submit(work(backend), notes)  # and a resumed run uploads again
+    assert notes.names[5:] == ["uploading", "uploaded", "creating", "created"]
     assert len(server.service.jobs()) == 1
 
 
