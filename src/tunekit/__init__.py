@@ -13,6 +13,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .api import (
         attach,
+        attach_predictions,
         backend,
         baseline,
         list_backends,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         submit,
         tune,
     )
+    from .bulk import PredictionJob
     from .data.checks.findings import Findings
     from .data.dataset import Dataset
     from .data.mending import Change, Fixed
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "api": (
         "attach",
+        "attach_predictions",
         "backend",
         "baseline",
         "list_backends",
@@ -60,6 +63,7 @@ _HOMES = {
         "submit",
         "tune",
     ),
+    "bulk": ("PredictionJob",),
     "data.checks.findings": ("Findings",),
     "data.dataset": ("Dataset",),
     "data.mending": ("Change", "Fixed"),
@@ -110,6 +114,7 @@ __all__ = [
     "Label",
     "Model",
     "Plan",
+    "PredictionJob",
     "Preference",
     "PreferenceRow",
     "Span",
@@ -119,6 +124,7 @@ __all__ = [
     "UnsupportedTask",
     "__version__",
     "attach",
+    "attach_predictions",
     "backend",
     "baseline",
     "list_backends",

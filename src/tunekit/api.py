@@ -12,6 +12,7 @@ from ._version import __version__
 from .backends import registry
 from .backends.base import Backend, State, Trains, ZeroShot
 from .backends.choose import choose
+from .bulk import PredictionJob, find_bulk
 from .data.dataset import Dataset
 from .data.listing import Formats, all_formats
 from .errors import (
@@ -42,6 +43,7 @@ from .tasks.base import Task
 
 __all__ = [
     "attach",
+    "attach_predictions",
     "backend",
     "baseline",
     "list_backends",
@@ -116,8 +118,8 @@ def submit(
 ) -> Job:
     """Start a job and return. It is on disk before anything is sent, and outlives this process.
 
-    The same call while such a run is unfinished, or ended while nobody looked, joins it
-    (``job.reattached``); a run whose end was seen is never reused. Takes and raises what
+    The same call while such a run is unfinished, or ended and nobody took its model, joins it
+    (``job.reattached``); a run that was seen to its end is never reused. Takes and raises what
     :func:`tune` does.
     """
     built = None
@@ -191,6 +193,21 @@ def attach(id: str) -> Job:
             raise
         log.warning("%s; the state of %s is as last seen", error, job.id)
         return job
+
+
+def attach_predictions(id: str) -> PredictionJob:
+    """The predictions of that id that :meth:`Model.submit_predictions` submitted, in this or any
+    other process, with their state looked up.
+
+    Raises:
+        JobNotFound: there are none under this home.
+        BackendError: the provider couldn't be asked.
+    """
+    if not isinstance(id, str):
+        raise InputError(f"id is {type(id).__name__}, not a text such as job.id")
+    home = current_config().home
+    folder = find_bulk(home, id)
+    return PredictionJob(folder, open_model(folder / "model", home).answering).refresh()
 
 
 def list_jobs() -> list[Job]:
@@ -353,10 +370,10 @@ def _plan(
 def _unfinished(
     runs: Runs, key: str, resume: bool, home: Path, built: Backend | None
 ) -> Run | None:
-    """The newest run of this key whose end nobody has seen, or that ``resume`` revives."""
+    """The newest run of this key that nobody has seen to its end, or that ``resume`` revives."""
     for run in runs.with_key(key):
         job = Job(run, home, built)
-        seen = job.status.terminal
+        seen = job.seen_to_its_end
         if resume and not seen:
             with suppress(BackendError):  # it may have failed while nobody looked
                 job.refresh()

@@ -19,7 +19,7 @@
     │   ├── JobFailed
     │   ├── JobCancelled
     │   └── WaitTimeout (TimeoutError)      the job goes on
-    └── BackendError                        .backend .status .request_id .retryable
+    └── BackendError                        .backend .status .code .request_id .retryable
         ├── InvalidRequest                  400, 422
         ├── AuthenticationFailed            401
         ├── PermissionDenied                403
@@ -213,9 +213,9 @@ class WaitTimeout(JobError, TimeoutError):
 class BackendError(TunekitError):
     """A backend said no, or said nothing.
 
-    ``backend`` is its name in config, ``status`` the HTTP status where there was one,
-    ``request_id`` what the provider's support asks for, ``retryable`` whether the same call may
-    succeed later.
+    ``backend`` is its name in config, ``status`` the HTTP status where there was one, ``code`` the
+    provider's own word for what is wrong, ``request_id`` what the provider's support asks for,
+    ``retryable`` whether the same call may succeed later.
     """
 
     retryable_by_default: ClassVar[bool] = False
@@ -226,12 +226,14 @@ class BackendError(TunekitError):
         *,
         backend: str,
         status: int | None = None,
+        code: str | None = None,
         request_id: str | None = None,
         retryable: bool | None = None,
         retry_after: float | None = None,
     ) -> None:
         self.backend = backend
         self.status = status
+        self.code = code
         self.request_id = request_id
         self.retryable = self.retryable_by_default if retryable is None else retryable
         self.retry_after = retry_after

@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
-
-from .backends.base import Backend, Event, ModelRef, State, Status, Trained, Trains
+from .backends.base import Backend, Event, ModelRef, Pauses, State, Status, Trained, Trains
 from .backends.registry import build_backend
 from .errors import (
     BackendError,
     JobCancelled,
+    JobError,
     JobFailed,
     JobNotFound,
     StoreError,
@@ -25,6 +23,7 @@ from .errors import (
     WaitTimeout,
 )
 from .model import Model, stored_task
+from .patience import patiently, pause_after
 from .planning import Work
 from .progress import progress
 from .store import Kept, Record, Run, Runs
@@ -32,14 +31,9 @@ from .store import Kept, Record, Run, Runs
 __all__ = ["Job", "all_jobs"]
 
 log = logging.getLogger("tunekit")
-T = TypeVar("T")
 
 #: How often in one wait an interrupted job is set going again before that counts as a failure.
 RESTARTS = 3
-#: Seconds between two looks: short first, for jobs of seconds, then longer.
-FIRST_LOOK, LAST_LOOK = 0.1, 15.0
-#: Seconds for which a backend that can't be reached is asked again before that is an error.
-PATIENCE = 600.0
 
 
 class Job:
@@ -70,6 +64,13 @@ class Job:
     def status(self) -> State:
         """The state as last seen; :meth:`refresh` looks again."""
         return self._record.last.state
+
+    @property
+    def seen_to_its_end(self) -> bool:
+        """Whether it is over, and its model, if it has one, was taken: a client may be killed
+        between the two."""
+        taken = self.status is not State.SUCCEEDED or self._record.trained is not None
+        return self.status.terminal and taken
 
     @property
     def record(self) -> Record:
@@ -150,6 +151,34 @@ class Job:
             self._note(Status(State.CANCELLING, "cancel asked for"))
         return self.refresh()
 
+    def pause(self) -> Job:
+        """Let it rest, where the backend can do that; :meth:`resume` goes on.
+
+        Raises:
+            UnsupportedTask: the backend can't.
+            JobError: it isn't running there.
+        """
+        return self._told(lambda backend, ref: backend.pause(ref))
+
+    def resume(self) -> Job:
+        """Let a paused job go on; raises what :meth:`pause` does.
+
+        A failed one is tried again by the same call of ``tune`` with ``resume=True``.
+        """
+        return self._told(lambda backend, ref: backend.resume(ref))
+
+    def _told(self, tell: Callable[[Pauses, str], None]) -> Job:
+        ref = self.refresh()._record.ref
+        if not isinstance(self._backend, Pauses):
+            raise UnsupportedTask(
+                f"backend {self._record.spec.name!r} can't pause a job. cancel() stops it, and the "
+                "same call with resume=True goes on."
+            )
+        if ref is None or self.status.terminal:
+            raise JobError(f"job {self.id} is {self.status} already.", job_id=self.id)
+        tell(self._backend, ref)
+        return self.refresh()
+
     def events(self) -> Iterator[Event]:
         """What happened so far, oldest first: the backend's events, and states that only we saw."""
         self._record = self._run.read()
@@ -186,14 +215,14 @@ class Job:
         with progress(self.id) as show:
             while True:
                 try:
-                    self._patiently(self.refresh, deadline)
+                    patiently(self.refresh, deadline)
                     if self.status.terminal:
                         break
                     if self._stands_still():
                         if restarts == RESTARTS:
                             self._give_up(restarts)
                             break
-                        restarts += self._patiently(self._start_again, deadline)
+                        restarts += patiently(self._start_again, deadline)
                 except BackendError as error:
                     if deadline is not None and error.retryable and time.monotonic() >= deadline:
                         raise self._time_is_over(timeout) from error
@@ -201,12 +230,12 @@ class Job:
                 if show is not None:
                     show(self.status, self._progress())
                 waited = time.monotonic() - begun
-                pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))  # at most 5 % too late
+                pause = pause_after(waited)
                 left = pause if deadline is None else deadline - time.monotonic()
                 if left <= 0:
                     raise self._time_is_over(timeout)
                 time.sleep(min(pause, left))
-        return self._patiently(self.result, None)
+        return patiently(self.result, None)
 
     def result(self) -> Model:
         """The model of a job that has ended.
@@ -307,17 +336,6 @@ class Job:
             if free:
                 self.start()
             return free
-
-    @staticmethod
-    def _patiently(call: Callable[[], T], deadline: float | None) -> T:
-        """Make a call again and again while a backend can't be reached, for a while."""
-        left = max(0.0, deadline - time.monotonic()) if deadline is not None else PATIENCE
-        return Retrying(
-            retry=retry_if_exception(lambda e: isinstance(e, BackendError) and e.retryable),
-            wait=wait_exponential_jitter(multiplier=FIRST_LOOK, max=min(LAST_LOOK, left)),
-            stop=stop_after_delay(min(left, PATIENCE)),
-            reraise=True,
-        )(call)
 
     def _time_is_over(self, timeout: float | None) -> WaitTimeout:
         return WaitTimeout(

@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from . import loop
-from .backends.base import Backend, Keeps, ModelRef, Predicts
+from .backends.base import Backend, Batches, Keeps, ModelRef, Predicts
 from .backends.registry import build_backend, task_class
 from .data.dataset import Dataset
 from .durable import disk_errors, new_folder, write_file
@@ -23,6 +23,7 @@ from .shapes import Asked, Failure, Input, Outcome, Shape
 from .tasks.base import Prompt, Task
 
 if TYPE_CHECKING:
+    from .bulk import Answering, PredictionJob
     from .evaluation import Report
 
 __all__ = ["Kind", "Model"]
@@ -237,6 +238,43 @@ class Model:
             )
         return outcomes[0] if single else outcomes
 
+    def submit_predictions(self, x: Any) -> PredictionJob:
+        """Predict as a job at the provider, for less and within a day, where it has such a thing.
+
+        Args:
+            x: a Dataset, or a list of inputs as for :meth:`predict`.
+
+        Returns:
+            A job that outlives this process: ``job.wait()`` gives the predictions in order,
+            ``tunekit.attach_predictions(job.id)`` finds it again.
+
+        Raises:
+            UnsupportedTask: the backend has no batches.
+            InputError: an input that isn't one of this task.
+            BackendError: the provider refused.
+        """
+        from .bulk import new_bulk
+        from .config import load_config
+
+        asked: Iterable[Asked]
+        if isinstance(x, Dataset):
+            self._check_kind(x)
+            asked = (self.task.asked(row) for row in x)
+        elif isinstance(x, str | Mapping) or not isinstance(x, Iterable):
+            raise InputError("submit_predictions takes several inputs; predict takes one")
+        else:
+            asked = self._all_asked(x)
+        return new_bulk(load_config().home, self.answering, asked)
+
+    @property
+    def answering(self) -> Answering:
+        """What :mod:`tunekit.bulk` needs of a model.
+
+        Raises:
+            UnsupportedTask: the backend has no batches.
+        """
+        return _Answering(self)
+
     # --- judging and keeping --------------------------------------------------------------------
 
     def evaluate(self, data: Dataset) -> Report:
@@ -293,6 +331,24 @@ class Model:
             f"a {self.task.kind} model of backend {self.spec.name!r} can't be exported as "
             f"{kind!r} to {path}; save() writes it as safetensors and JSON"
         )
+
+
+class _Answering:
+    """A model as :mod:`tunekit.bulk` sees it."""
+
+    def __init__(self, model: Model) -> None:
+        if not isinstance(model.backend, Batches):
+            raise UnsupportedTask(
+                f"backend {model.spec.name!r} has no batches: predict() and stream() answer at once"
+            )
+        self.batches: Batches = model.backend
+        self.ref_id = model.ref.id
+        self.save = model.save
+        self.read = model._read
+        self._model = model
+
+    def as_input(self, asked: Asked) -> Input:
+        return self._model.task.input(asked, self._model.shape, self._model.prompt)
 
 
 def _check_errors(errors: str) -> None:

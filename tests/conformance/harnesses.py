@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tunekit.backends.base import Backend, State
+from tunekit.backends.openai import OpenAIBackend
 from tunekit.testing.fake import FakeBackend
 from tunekit.testing.harness import BackendHarness, Provider, Step
+from tunekit.testing.openai import OpenAIServer
 from tunekit.testing.server import Fault, ScriptedServer
 
 #: So that a job has ended when it is waited for, and nobody sleeps.
@@ -81,3 +83,72 @@ def served(home: Path) -> Iterator[Provider]:
     with ScriptedServer(home.parent / f"{home.name}-provider", key=FakeProvider.key) as server:
         server.service.story = BRIEF
         yield FakeProvider(server)
+
+
+OPENAI_ROUTES: Mapping[Step, str] = {
+    "upload": "POST /files",
+    "create": "POST /fine_tuning/jobs",
+    "poll": "GET /fine_tuning/jobs/",
+    "answer": "POST /chat/completions",
+}
+OPENAI_WORDS: Mapping[State, str] = {
+    State.UNKNOWN: "reticulating",
+    State.VALIDATING: "validating_files",
+}
+
+
+class OpenAIProvider(Provider):
+    """An OpenAIServer, in the words of the suite."""
+
+    key = "sk-conformance-0123456789"
+
+    def __init__(self, server: OpenAIServer) -> None:
+        self.server = server
+
+    def script(self, step: Step, *faults: Fault, always: bool = False) -> None:
+        self.server.script(OPENAI_ROUTES[step], *faults, always=always)
+
+    def clear(self) -> None:
+        self.server.clear()
+
+    def story(self, *states: State) -> None:
+        self.server.story = tuple(OPENAI_WORDS.get(state, str(state)) for state in states)
+
+    def jobs(self) -> int:
+        return len(self.server.jobs())
+
+    def requests(self) -> int:
+        return len(self.server.requests)
+
+
+class OpenAIHarness(BackendHarness):
+    """The OpenAI backend against a scripted server."""
+
+    name = "openai"
+    support = HERE / "support.json"
+    golden = HERE.parent / "golden"
+    memorises = True
+    refused_text = "no text of a file holds this: \0"
+    patience = 20.0
+
+    def make(self, home: Path, provider: Provider | None) -> Backend:
+        assert isinstance(provider, OpenAIProvider)
+        return OpenAIBackend(
+            home=home,
+            base_url=provider.server.url,
+            api_key_env=self.key_env,
+            timeout=1.0,
+            retries=1,
+            settle=0.0,
+        )
+
+    def serve(self, home: Path) -> AbstractContextManager[Provider]:
+        return _openai()
+
+
+@contextmanager
+def _openai() -> Iterator[Provider]:
+    with OpenAIServer(key=OpenAIProvider.key) as server:
+        server.story = BRIEF
+        server.least_lines = 1
+        yield OpenAIProvider(server)

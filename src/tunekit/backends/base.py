@@ -2,12 +2,13 @@
 
 Providers stop training and go on serving, some only ever served, some need a deployment between
 the two. So a backend is a :class:`Backend` (what it could train, and an offline estimate), and
-then whichever of :class:`Trains`, :class:`Predicts`, :class:`Keeps` and :class:`ZeroShot` it is.
+then whichever of :class:`Trains`, :class:`Pauses`, :class:`Predicts`, :class:`Keeps` and
+:class:`ZeroShot` it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -18,10 +19,12 @@ from ..tasks.base import Task
 
 __all__ = [
     "Backend",
+    "Batches",
     "Event",
     "Journal",
     "Keeps",
     "ModelRef",
+    "Pauses",
     "Predicts",
     "Ref",
     "State",
@@ -179,11 +182,50 @@ class Trains(Protocol):
 
 
 @runtime_checkable
+class Pauses(Protocol):
+    """A backend whose jobs can be paused."""
+
+    def pause(self, ref: Ref) -> None: ...
+
+    def resume(self, ref: Ref) -> None: ...
+
+
+@runtime_checkable
 class Predicts(Protocol):
     """A backend that answers. One method, asynchronous; ``Model`` runs it on one loop thread."""
 
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
         """One outcome per input, in order. A bad input is a Failure, never an exception."""
+        ...
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """A backend that answers many inputs as a job of its own: later, and for less."""
+
+    def batch_requests(
+        self, model: str, inputs: Iterable[tuple[int, Input]]
+    ) -> Iterator[Iterator[bytes]]:
+        """The files of requests for numbered inputs, each as large as one batch may be. Each is to
+        be read to its end before the next is asked for."""
+        ...
+
+    def submit_batch(self, journal: Journal) -> Ref:
+        """Start a batch on the file in the journal's ``data``, or find the one that was started."""
+        ...
+
+    def poll_batch(self, ref: Ref) -> Status: ...
+
+    def cancel_batch(self, ref: Ref) -> None: ...
+
+    def batch_lines(self, ref: Ref) -> Iterator[bytes]:
+        """All answers and failures of a batch that is over, as the provider has them."""
+        ...
+
+    def batch_outcomes(
+        self, lines: Iterable[bytes], asked: Callable[[int], Input]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Those lines read, each with the number of the input it answers."""
         ...
 
 

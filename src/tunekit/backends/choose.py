@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from ..errors import UnsupportedTask
-from ..planning import Route
+from ..errors import MissingExtra, TunekitError, UnsupportedTask
+from ..planning import BackendSpec, Route
 from ..tasks.base import Task
-from .base import Backend
+from .base import Backend, Trains
+from .registry import build_backend, list_backends
 
-__all__ = ["choose"]
+__all__ = ["choose", "who_else_trains"]
+
+#: It remembers rows and trains nothing: no way out for anybody.
+PRETENDS = "fake"
 
 
 def choose(
@@ -47,3 +52,27 @@ def choose(
             f"method {route.method!r} of backend {backend.name!r} doesn't carry {rows}. {way}."
         )
     return route
+
+
+def who_else_trains(task: Task, but: str, home: Path) -> str:
+    """The kinds of backend, other than this one, that train a task today, in words.
+
+    >>> from tunekit import Classification
+    >>> "'local'" in who_else_trains(Classification(), "openai", Path("home"))
+    True
+    """
+    found = []
+    for kind in list_backends():
+        if kind in (but, PRETENDS):
+            continue
+        try:
+            backend = build_backend(BackendSpec(kind, kind, {}), home=home)
+        except MissingExtra as error:
+            found.append(f"backend {kind!r} (once pip install 'tunekit-sdk[{error.extra}]' is run)")
+            continue
+        except TunekitError:
+            continue  # one that needs options, or doesn't load
+        routes = backend.routes(backend.default_model)
+        if isinstance(backend, Trains) and any(route.shape in task.offers for route in routes):
+            found.append(f"backend {kind!r}")
+    return " and ".join(found) or "no other backend that is installed"

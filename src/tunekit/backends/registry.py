@@ -51,6 +51,7 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
     BACKENDS: {
         "fake": BuiltIn("tunekit.testing.fake:FakeBackend"),
         "local": BuiltIn("tunekit.backends.local:LocalBackend", extra="local"),
+        "openai": BuiltIn("tunekit.backends.openai:OpenAIBackend", extra="openai"),
     },
     TASKS: {
         "classification": BuiltIn("tunekit.tasks.classification:Classification"),
@@ -64,6 +65,7 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
 #: any other failed import is a fault that this advice would hide.
 EXTRA_PACKAGES: dict[str, frozenset[str]] = {
     "local": frozenset({"huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}),
+    "openai": frozenset({"bpe_openai", "openai"}),
 }
 
 #: What every backend's constructor is given by us; the rest are options.

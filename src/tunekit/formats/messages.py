@@ -49,13 +49,16 @@ _REFUSING = frozenset({*_TOOLS, *_MEDIA, *_JUDGED})
 EXTRAS = frozenset({*_TOOLS, *_MEDIA})
 
 
-def refused(record: Any) -> Undecoded | None:
-    """Why a record is of no task here, whatever its messages say."""
+def refused(record: Any, *, tools: bool = False) -> Undecoded | None:
+    """Why a record is of no task here, whatever its messages say.
+
+    With ``tools`` it may offer some: whether one is called is for its messages to say.
+    """
     if not isinstance(record, dict):
         return Undecoded(None, f"is {_kind(record)}, not an object.")
     if _REFUSING.isdisjoint(record):  # nearly always
         return None
-    for key in _TOOLS:
+    for key in () if tools else _TOOLS:
         if (value := record.get(key)) and value != "[]":  # some write JSON inside a text
             return Undecoded(key, "tools aren't part of any task.")
     for key in _MEDIA:

@@ -1,11 +1,13 @@
 """``openai-chat``: one conversation per line, the last turn is the answer.
 
 ``{"messages": [{"role": "system", "content": …}, {"role": "user", …}, {"role": "assistant", …}]}``,
-as OpenAI's fine-tuning guide has it, and everyone who speaks its API.
+as OpenAI's fine-tuning guide has it, and everyone who speaks its API. Tools that nobody calls, and
+the weight of the answer, are no part of a row; they come along in its ``meta``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import Example, Said, Shape, Turns
@@ -34,8 +36,14 @@ class OpenAIChat:
         messages.append({"role": "assistant", "content": target.text})
         return {"messages": messages}
 
+    def leaves(self, record: Any) -> Mapping[str, Any]:
+        rest = {key: one for key, one in record.items() if one or key not in EXTRAS}
+        del rest["messages"]
+        last = record["messages"][-1]
+        return {**rest, "weight": last["weight"]} if "weight" in last else rest
+
     def decode(self, record: Any, header: Header) -> Example | Undecoded:
-        if (wrong := refused(record)) is not None:
+        if (wrong := refused(record, tools=True)) is not None:
             return wrong
         messages = record.get("messages")
         turns = turns_in(messages, "messages", OPENAI)

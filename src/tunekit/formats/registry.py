@@ -8,6 +8,8 @@ from .base import Codec, Writes
 from .examples import Examples
 from .iob import Conll
 from .openai_chat import OpenAIChat
+from .openai_completions import OpenAICompletions
+from .openai_dpo import OpenAIDPO
 from .sharegpt import ShareGPT, ShareGPTRanking
 from .spacy import Spacy
 from .trl import TRLPreference, TRLPromptCompletion
@@ -20,6 +22,8 @@ _ALL: tuple[Codec, ...] = (
     Conll(),
     Examples(),
     OpenAIChat(),
+    OpenAICompletions(),
+    OpenAIDPO(),
     ShareGPT(),
     ShareGPTRanking(),
     Spacy(),

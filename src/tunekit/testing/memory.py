@@ -81,6 +81,12 @@ class Memory:
             return Order(self._scores(asked.options))
         return target
 
+    def ranked(self, asked: Input) -> tuple[tuple[str, float], ...]:
+        """(answer, probability) pairs of all that is remembered, likeliest first."""
+        exact = self._exact.get(_key(asked))
+        certain = None if exact is None else _answer(exact)
+        return _softmax(self._by_answer(self._overlaps(asked), certain))
+
     def _say(
         self, asked: Turns, target: Target, exact: bool, overlaps: Mapping[int, float]
     ) -> Outcome:

@@ -151,7 +151,7 @@ def test_a_task_without_a_shape_for_the_format_says_what_there_is() -> None:
 
 def test_an_unknown_format_is_answered_with_a_known_one() -> None:
     data = Dataset.from_rows(ROWS, Classification())
-    with pytest.raises(InputError, match="Did you mean 'openai-chat'"):
+    with pytest.raises(InputError, match="Did you mean 'openai-dpo'"):
         data.to("openai")
     with pytest.raises(InputError, match="Did you mean 'csv'"):
         data.to("cvs")

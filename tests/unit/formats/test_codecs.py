@@ -125,7 +125,7 @@ def test_what_others_write_is_read(record: dict[str, Any]) -> None:
         ({"messages": "text"}, "messages"),
         (chat(USER), "messages"),
         (chat(USER, {**ANSWER, "weight": 0}), "messages"),
-        (chat(USER, ANSWER, tools=[{"type": "function"}]), "tools"),
+        (chat(USER, {**ANSWER, "tool_calls": [{}]}, tools=[{"type": "function"}]), "messages[1]"),
         (chat("text", ANSWER), "messages[0]"),
         (chat({"role": "tool", "content": "x"}, ANSWER), "messages[0]"),
         (chat({"role": ["user"], "content": "x"}, ANSWER), "messages[0]"),

@@ -14,7 +14,7 @@ from tunekit.testing.checks.rendering import GOLDEN_VARIABLE
 from tunekit.testing.samples import SAMPLES, Sample
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "formats"
-NAMED = ("alpaca", "sharegpt", "trl")
+NAMED = ("alpaca", "openai-completions", "sharegpt", "trl")
 WRITTEN = [one for one in codecs() if isinstance(one, Writes) and one.name.startswith(NAMED)]
 
 

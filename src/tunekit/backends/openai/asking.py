@@ -1,0 +1,183 @@
+"""Answers of a model, many at once: in order, and one bad input costs no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import openai
+import orjson
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from ...errors import (
+    AuthenticationFailed,
+    BackendError,
+    InvalidRequest,
+    MalformedAnswer,
+    NotFound,
+    PermissionDenied,
+)
+from ...formats.openai_completions import STOP, prompt_of, said_of
+from ...shapes import Failure, Input, Outcome, Said, Turns
+from .label_odds import label_odds, tokens_in
+from .methods import completes
+from .wire import Wire
+
+__all__ = ["Asking", "ask_all", "body_for", "outcome_of"]
+
+#: Seconds before an answer that can't be read is asked for again.
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+#: The most that the API tells of what could have been said instead.
+TOLD = 20
+#: Settings that some models and servers don't take. Without them an answer is still the model's
+#: own: the likeliest one is what a server without a temperature gives by itself or can't be had.
+DROPPABLE = ("logprobs", "top_logprobs", "temperature")
+#: Errors that every other input would meet as well.
+HOPELESS = (AuthenticationFailed, PermissionDenied, NotFound)
+
+
+class Asking(NamedTuple):
+    """How a model is asked.
+
+    ``model`` is its id at the provider, ``at_once`` how many calls may be under way, ``settings``
+    what goes into every request (``temperature``, ``max_tokens``), ``odds`` whether probabilities
+    are asked for where the answers are a closed set.
+    """
+
+    model: str
+    at_once: int
+    settings: Mapping[str, Any]
+    odds: bool = True
+
+
+async def ask_all(wire: Wire, asking: Asking, inputs: Sequence[Input]) -> list[Outcome]:
+    """One outcome per input, in order.
+
+    Raises:
+        BackendError: no input was answered, or the key or the model isn't taken.
+    """
+    outcomes: list[Outcome | BackendError | None] = [None] * len(inputs)
+    waiting = iter(enumerate(inputs))
+    unwanted: set[str] = set()
+    many = min(asking.at_once, len(inputs))
+    async with wire.async_client(many) as client, asyncio.TaskGroup() as group:
+        for _ in range(many):
+            group.create_task(_work(wire, client, asking, waiting, outcomes, unwanted))
+    errors = [one for one in outcomes if isinstance(one, BackendError)]
+    if errors and len(errors) == sum(one is not None for one in outcomes):
+        raise errors[0]
+    # Answers that came are kept, whatever happened to the others.
+    lost = Failure("not-asked", f"not asked after {errors[-1] if errors else 'an error'}")
+    return [
+        Failure(type(one).__name__, str(one)) if isinstance(one, BackendError) else one or lost
+        for one in outcomes
+    ]
+
+
+async def _work(
+    wire: Wire,
+    client: openai.AsyncOpenAI,
+    asking: Asking,
+    waiting: Iterator[tuple[int, Input]],
+    outcomes: list[Outcome | BackendError | None],
+    unwanted: set[str],
+) -> None:
+    """Answer inputs one after the other until none is waiting."""
+    for place, asked in waiting:
+        try:
+            outcomes[place] = await _ask(wire, client, asking, asked, unwanted)
+        except BackendError as error:
+            outcomes[place] = error
+            if isinstance(error, HOPELESS):
+                for _ in waiting:  # nobody asks on
+                    pass
+
+
+async def _ask(
+    wire: Wire, client: openai.AsyncOpenAI, asking: Asking, asked: Input, unwanted: set[str]
+) -> Outcome:
+    body = body_for(asking, asked)
+    if isinstance(body, Failure):
+        return body
+    what = f"asking {asking.model}"
+    chat: Any = client.completions if "prompt" in body else client.chat.completions
+    # The SDK repeats what got no answer. One that can't be read created nothing either.
+    unreadable = AsyncRetrying(
+        retry=retry_if_exception_type(MalformedAnswer),
+        wait=wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        stop=stop_after_attempt(wire.retries + 1),
+        reraise=True,
+    )
+
+    async def once() -> Outcome:
+        sent = {name: value for name, value in body.items() if name not in unwanted}
+        try:
+            with wire.errors(what):
+                raw = await chat.with_raw_response.create(**sent)
+        except InvalidRequest as error:
+            refused = {name for name in DROPPABLE if name in sent and name in str(error)}
+            if not refused:
+                raise
+            unwanted.update(refused)
+            return await once()
+        return outcome_of(wire.read(raw, what), asked, wire)
+
+    return await unreadable(once)
+
+
+def body_for(asking: Asking, asked: Input) -> dict[str, Any] | Failure:
+    """The body of the request that asks this, as the model was trained on it."""
+    assert isinstance(asked, Turns)
+    try:
+        orjson.dumps([turn.text for turn in asked.turns])
+    except TypeError:
+        return Failure("invalid-input", "the text can't be sent: it holds half a character")
+    body: dict[str, Any] = {"model": asking.model, **asking.settings}
+    if completes(asking.model):
+        try:
+            return {**body, "prompt": prompt_of(asked), "stop": [STOP]}
+        except ValueError as error:
+            return Failure("invalid-input", f"{error}")
+    body["messages"] = [{"role": role, "content": text} for role, text in asked.turns]
+    if asked.choices and asking.odds:
+        body.update(logprobs=True, top_logprobs=TOLD)
+    return body
+
+
+def outcome_of(answer: Mapping[str, Any], asked: Input, wire: Wire) -> Outcome:
+    """What an answer of the API says.
+
+    Raises:
+        MalformedAnswer: it is none.
+    """
+    assert isinstance(asked, Turns)
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict):
+        raise MalformedAnswer("the answer has no choices.", backend=wire.backend)
+    match first:
+        case {"finish_reason": "length"}:
+            return Failure("cut-short", "the answer reached the limit of tokens. Raise max_tokens.")
+        case {"finish_reason": "content_filter"}:
+            return Failure("filtered", "the provider's filter kept the answer back.")
+        case {"message": {"refusal": str(refusal)}} if refusal:
+            return Failure("refused", refusal)
+        case {"message": {"content": str(said)}}:
+            return _said(asked, said, first.get("logprobs"))
+        case {"text": str(said)}:
+            return _said(asked, said_of(said), None)
+        case _:
+            raise MalformedAnswer("the answer says nothing.", backend=wire.backend)
+
+
+def _said(asked: Turns, said: str, logprobs: Any) -> Said:
+    """The answer; of a closed set the likeliest one, with probabilities where they are real."""
+    tokens = tokens_in(logprobs) if asked.choices else None
+    odds = label_odds(asked.choices, tokens) if tokens else None
+    return Said(odds[0][0], odds) if odds else Said(said)

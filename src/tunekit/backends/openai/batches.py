@@ -1,0 +1,188 @@
+"""Many answers as a job: the Batch API. What it is sent is what a single call would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ...errors import Conflict, InvalidRequest, MalformedAnswer
+from ...shapes import Failure, Input, Outcome
+from ..base import Journal, Ref, State, Status
+from .asking import Asking, body_for, outcome_of
+from .files import LARGEST, file_name, file_named, read_file, send_file
+from .wire import Wire, field
+
+__all__ = ["Batch", "cancel", "lines", "outcomes", "requests", "status"]
+
+#: The most that one batch holds (OpenAI's guide): lines, and bytes with some room.
+MOST_LINES, MOST_BYTES = 50_000, 190 * 1024 * 1024
+RUN = "tunekit_run"
+PURPOSE = "batch"
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+PAGE = 100
+
+#: The provider's words. One that expired has answered what it could.
+STATES: Mapping[str, State] = {
+    "validating": State.VALIDATING,
+    "in_progress": State.RUNNING,
+    "finalizing": State.RUNNING,
+    "completed": State.SUCCEEDED,
+    "expired": State.SUCCEEDED,
+    "failed": State.FAILED,
+    "cancelling": State.CANCELLING,
+    "cancelled": State.CANCELLED,
+}
+
+
+def requests(asking: Asking, inputs: Iterable[tuple[int, Input]]) -> Iterator[Iterator[bytes]]:
+    """Files of requests, each as large as one batch may be, to be read one after the other.
+
+    An input that can't be sent has no request.
+    """
+    written = (_line(asking, place, asked) for place, asked in inputs)
+    waiting = (line for line in written if line is not None)
+    for first in waiting:
+        rest: list[bytes] = []  # the line that didn't fit any more
+        yield _one_file(chain([first], waiting), rest)
+        while rest:
+            yield _one_file(chain([rest.pop()], waiting), rest)
+
+
+def _one_file(waiting: Iterator[bytes], rest: list[bytes]) -> Iterator[bytes]:
+    count = size = 0
+    for line in waiting:
+        if count and (count == MOST_LINES or size + len(line) > MOST_BYTES):
+            rest.append(line)
+            return
+        count, size = count + 1, size + len(line)
+        yield line
+
+
+def _line(asking: Asking, place: int, asked: Input) -> bytes | None:
+    body = body_for(asking, asked)
+    if isinstance(body, Failure):
+        return None
+    url = COMPLETIONS if "prompt" in body else CHAT
+    request = {"custom_id": str(place), "method": "POST", "url": url, "body": body}
+    return orjson.dumps(request) + b"\n"
+
+
+class Batch:
+    """The provider's side of one batch, as :mod:`tunekit.backends.once` asks it."""
+
+    def __init__(self, wire: Wire, run_id: str, *, largest: int = LARGEST) -> None:
+        self._wire = wire
+        self._run_id = run_id
+        self._largest = largest
+        self._url = CHAT
+
+    def stored(self, path: Path, sha256: str) -> str | None:
+        with path.open("rb") as lines:
+            self._url = orjson.loads(lines.readline())["url"]
+        return file_named(self._wire, file_name(path, sha256), path.stat().st_size, PURPOSE)
+
+    def store(self, path: Path, sha256: str) -> str:
+        name = file_name(path, sha256)
+        return send_file(self._wire, path, name, PURPOSE, largest=self._largest)
+
+    def begin(self, files: Mapping[str, str]) -> Ref:
+        what = "creating the batch"
+        endpoint: Any = self._url
+        with self._wire.errors(what), self._wire.client(once=True) as client:
+            raw = client.batches.with_raw_response.create(
+                input_file_id=files["requests.jsonl"],
+                endpoint=endpoint,
+                completion_window="24h",
+                metadata={RUN: self._run_id},
+            )
+        return str(field(self._wire.read(raw, what), "id", str, self._wire))
+
+    def begun(self, journal: Journal) -> Sequence[Ref]:
+        found: list[str] = []
+        after: dict[str, Any] = {}
+        while True:
+            what = "looking for batches"
+            with self._wire.errors(what), self._wire.client() as client:
+                raw = client.batches.with_raw_response.list(limit=PAGE, **after)
+            page = self._wire.read(raw, what)
+            batches = field(page, "data", list, self._wire)
+            for one in batches:
+                if not isinstance(one, dict) or not isinstance(one.get("id"), str):
+                    raise MalformedAnswer("a batch has no id.", backend=self._wire.backend)
+                if (one.get("metadata") or {}).get(RUN) == journal.run_id:
+                    found.append(one["id"])
+            if not batches or not page.get("has_more"):
+                return found[::-1]
+            after = {"after": batches[-1]["id"]}
+
+    def over(self, ref: Ref) -> bool:
+        return False  # a batch that failed isn't tried again by itself
+
+
+def _batch(wire: Wire, ref: Ref) -> dict[str, Any]:
+    what = f"looking at batch {ref}"
+    with wire.errors(what), wire.client() as client:
+        raw = client.batches.with_raw_response.retrieve(ref)
+    return wire.read(raw, what)
+
+
+def status(wire: Wire, ref: Ref) -> Status:
+    """How a batch stands."""
+    answer = _batch(wire, ref)
+    raw = field(answer, "status", str, wire)
+    errors = (answer.get("errors") or {}).get("data") or []
+    said = "; ".join(str(one.get("message")) for one in errors if isinstance(one, dict))
+    return Status(STATES.get(raw, State.UNKNOWN), raw, said or None)
+
+
+def cancel(wire: Wire, ref: Ref) -> None:
+    """Cancel a batch; one that is over stays as it is."""
+    try:
+        with wire.errors(f"cancelling batch {ref}"), wire.client() as client:
+            client.batches.cancel(ref)
+    except (Conflict, InvalidRequest):
+        if not status(wire, ref).state.terminal:
+            raise
+
+
+def lines(wire: Wire, ref: Ref) -> Iterator[bytes]:
+    """All lines of a batch's files of answers and of errors."""
+    answer = _batch(wire, ref)
+    for name in ("output_file_id", "error_file_id"):
+        file = answer.get(name)
+        if isinstance(file, str):
+            for line in read_file(wire, file).splitlines():
+                yield line + b"\n"
+
+
+def outcomes(
+    wire: Wire, given: Iterable[bytes], asked: Callable[[int], Input]
+) -> Iterator[tuple[int, Outcome]]:
+    """Those lines read, each with the number of its input. A line that can't be read is left out:
+    its input has no answer then."""
+    for line in given:
+        try:
+            one = orjson.loads(line)
+            place = int(one["custom_id"])
+            yield place, _outcome(wire, one, asked(place))
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, IndexError):
+            continue
+
+
+def _outcome(wire: Wire, one: Any, asked: Input) -> Outcome:
+    match one:
+        case {"response": {"status_code": 200, "body": dict(body)}}:
+            try:
+                return outcome_of(body, asked, wire)
+            except MalformedAnswer as error:
+                return Failure(type(error).__name__, str(error))
+        case {"response": {"status_code": int(code), "body": {"error": {"message": message}}}}:
+            return Failure(f"refused-{code}", wire.key.hide(str(message)))
+        case {"error": {"message": message}}:
+            return Failure("refused", wire.key.hide(str(message)))
+        case _:
+            return Failure("MalformedAnswer", "the provider's line says nothing")

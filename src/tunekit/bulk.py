@@ -1,0 +1,317 @@
+"""Predictions as a job at the provider: later, cheaper, and for any number of inputs.
+
+::
+
+    TUNEKIT_HOME/predictions/ID/
+      bulk.json            how many inputs, in how many parts
+      model/               the saved model that answers
+      asked.jsonl          what is asked, in order
+      parts/N/data/        the requests of one batch at the provider
+      parts/N/steps.jsonl  the remote steps that were taken for it
+      parts/N/answers.jsonl
+
+The folder is there as a whole before anything is sent, so another process can go on at any time.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import orjson
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .backends.base import Batches, State, Status, Step
+from .durable import append_line, disk_errors, new_folder, write_file
+from .errors import JobNotFound, ModelError, PredictionError, StoreError, WaitTimeout
+from .formats.base import Header, Undecoded
+from .formats.examples import Examples, encode_input
+from .patience import patiently, pause_after
+from .shapes import Asked, Failure, Input, Outcome, Passage, Question
+
+__all__ = ["Answering", "PredictionJob", "find_bulk", "new_bulk"]
+
+SHOWN_FAILURES = 5
+
+
+class Answering(Protocol):
+    """What a model does for it."""
+
+    @property
+    def batches(self) -> Batches: ...
+    @property
+    def ref_id(self) -> str: ...
+    def as_input(self, asked: Asked) -> Input: ...
+    def read(self, asked: Asked, outcome: Outcome) -> Any: ...
+    def save(self, path: Path) -> Path: ...
+
+
+class _Facts(BaseModel):
+    """``bulk.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: Literal[1] = 1
+    id: str
+    created: str
+    inputs: int
+    parts: int
+
+
+class _Part:
+    """One batch at the provider: the journal of its steps, and what came of it."""
+
+    def __init__(self, folder: Path, run_id: str) -> None:
+        self.folder = folder
+        self.run_id = run_id
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        path = self.folder / "steps.jsonl"
+        with disk_errors(f"reading {path}"):
+            lines = path.read_bytes().splitlines() if path.exists() else []
+        return [Step(one["at"], one["name"], one["facts"]) for one in map(orjson.loads, lines)]
+
+    def note(self, name: str, **facts: Any) -> None:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        append_line(
+            self.folder / "steps.jsonl", orjson.dumps({"at": at, "name": name, "facts": facts})
+        )
+
+    @property
+    def ref(self) -> str | None:
+        """The batch at the provider, once it was created."""
+        created = [str(step.facts["id"]) for step in self.steps if step.name == "created"]
+        return created[-1] if created else None
+
+    @property
+    def answers(self) -> Path:
+        return self.folder / "answers.jsonl"
+
+
+class PredictionJob:
+    """Predictions that outlive the process. Made by :meth:`Model.submit_predictions` and
+    :func:`tunekit.attach_predictions`."""
+
+    def __init__(self, folder: Path, model: Answering) -> None:
+        self._folder = folder
+        self._model = model
+        self._facts = _read_facts(folder)
+        self._parts = [
+            _Part(folder / "parts" / str(number), f"{self._facts.id}-{number}")
+            for number in range(self._facts.parts)
+        ]
+        self._statuses: list[Status] = [Status(State.CREATED, "created")] * len(self._parts)
+
+    @property
+    def id(self) -> str:
+        """What :func:`tunekit.attach_predictions` takes."""
+        return self._facts.id
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return self._folder
+
+    def __len__(self) -> int:
+        return self._facts.inputs
+
+    def __repr__(self) -> str:
+        return f"<PredictionJob {self.id}: {len(self)} inputs, {self.status}>"
+
+    @property
+    def status(self) -> State:
+        """How it stands, as last seen: that of the batch which is furthest behind."""
+        states = [status.state for status in self._statuses]
+        if not states or all(state.terminal for state in states):
+            ended = set(states) - {State.SUCCEEDED}
+            return ended.pop() if len(ended) == 1 and not set(states) - ended else State.SUCCEEDED
+        order = list(State)
+        return min((state for state in states if not state.terminal), key=order.index)
+
+    def start(self) -> PredictionJob:
+        """Bring to the provider what isn't there yet."""
+        with self._alone():
+            for part in self._parts:
+                if part.ref is None:
+                    self._model.batches.submit_batch(part)
+        return self.refresh()
+
+    def refresh(self) -> PredictionJob:
+        """Ask the provider how it stands, and fetch answers that are there.
+
+        Raises:
+            BackendError: it couldn't be asked.
+        """
+        for place, part in enumerate(self._parts):
+            ref = part.ref
+            if ref is None or self._statuses[place].state.terminal:
+                continue
+            status = self._model.batches.poll_batch(ref)
+            if status.state.terminal and not part.answers.exists():
+                # Kept here as they came: the provider deletes its own copy some day.
+                write_file(part.answers, self._model.batches.batch_lines(ref))
+            self._statuses[place] = status
+        return self
+
+    def cancel(self) -> PredictionJob:
+        """Stop it. Answers that are there already are kept."""
+        for part, status in zip(self._parts, self._statuses, strict=True):
+            if part.ref is not None and not status.state.terminal:
+                self._model.batches.cancel_batch(part.ref)
+        return self.refresh()
+
+    def wait(
+        self, timeout: float | None = None, *, errors: Literal["raise", "return"] = "raise"
+    ) -> list[Any]:
+        """Wait for the end; gives the predictions in order.
+
+        Args:
+            timeout: seconds, or ``None`` for as long as it takes (a day, at most providers).
+            errors: as for :meth:`Model.predict`.
+
+        Raises:
+            WaitTimeout: the time is over; the job goes on.
+            PredictionError: inputs without an answer; ``outcomes`` has all others.
+        """
+        begun = time.monotonic()
+        deadline = None if timeout is None else begun + timeout
+        patiently(self.start, deadline)
+        while not all(status.state.terminal for status in self._statuses):
+            pause = pause_after(time.monotonic() - begun)
+            left = pause if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise WaitTimeout(
+                    f"predictions {self.id} are {self.status} after {timeout:g} s and go on. "
+                    f"tunekit.attach_predictions({self.id!r}).wait() waits again.",
+                    job_id=self.id,
+                )
+            time.sleep(min(pause, left))
+            patiently(self.refresh, deadline)
+        return self.results(errors=errors)
+
+    def results(self, *, errors: Literal["raise", "return"] = "raise") -> list[Any]:
+        """The predictions that are there, in order, and a Failure in the place of each other one.
+
+        Raises:
+            PredictionError: some have none, unless ``errors="return"``.
+        """
+        outcomes: dict[int, Outcome] = {}
+        for part in self._parts:
+            if part.answers.exists():
+                with disk_errors(f"reading {part.answers}"), part.answers.open("rb") as lines:
+                    outcomes.update(self._model.batches.batch_outcomes(lines, self._input))
+        answers = [
+            self._model.read(asked, outcomes.get(place, self._missing()))
+            for place, asked in enumerate(self._asked())
+        ]
+        failures = {at: one for at, one in enumerate(answers) if isinstance(one, Failure)}
+        if failures and errors == "raise":
+            shown = "; ".join(
+                f"input {at}: {one.detail} [{one.code}]"
+                for at, one in list(failures.items())[:SHOWN_FAILURES]
+            )
+            raise PredictionError(
+                f"no answer to {len(failures)} of {len(answers)} inputs: {shown}. "
+                "errors='return' gives them in place, .outcomes has the others.",
+                failures,
+                answers,
+            )
+        return answers
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _missing(self) -> Failure:
+        said = ", ".join(
+            sorted({f"{one.raw}: {one.error}" if one.error else one.raw for one in self._statuses})
+        )
+        return Failure("no-answer", f"the provider has no answer to it (its batches: {said})")
+
+    def _input(self, place: int) -> Input:
+        if not hasattr(self, "_inputs"):
+            self._inputs = [self._model.as_input(asked) for asked in self._asked()]
+        return self._inputs[place]
+
+    def _asked(self) -> Iterator[Asked]:
+        path = self._folder / "asked.jsonl"
+        with disk_errors(f"reading {path}"), path.open("rb") as lines:
+            for line in lines:
+                record = {"input": orjson.loads(line), "target": {"text": ""}}
+                read = Examples().decode(record, Header())
+                if isinstance(read, Undecoded) or not isinstance(read.input, Passage | Question):
+                    raise StoreError(f"{path} is damaged. Ask again.")
+                yield read.input
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps two processes from sending the same part at the same time."""
+        path = self._folder / "bulk.lock"
+        with disk_errors(f"locking {path}"):
+            lock = FileLock(path)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def new_bulk(home: Path, model: Answering, asked: Iterable[Asked]) -> PredictionJob:
+    """Write everything that will be asked, and start it."""
+    moment = datetime.now(UTC)
+    id = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    folder = home / "predictions" / id
+    with new_folder(folder) as building:
+        model.save(building / "model")
+        count = 0
+
+        def inputs() -> Iterator[tuple[int, Input]]:
+            nonlocal count
+            with (building / "asked.jsonl").open("wb") as kept:
+                for one in asked:
+                    kept.write(orjson.dumps(encode_input(one)) + b"\n")
+                    yield count, model.as_input(one)
+                    count += 1
+
+        parts = 0
+        for lines in model.batches.batch_requests(model.ref_id, inputs()):
+            data = building / "parts" / str(parts) / "data"
+            data.mkdir(parents=True)
+            write_file(data / "requests.jsonl", lines)
+            parts += 1
+        facts = _Facts(id=id, created=moment.isoformat(), inputs=count, parts=parts)
+        write_file(building / "bulk.json", facts.model_dump_json(indent=1).encode())
+    return PredictionJob(folder, model).start()
+
+
+def find_bulk(home: Path, id: str) -> Path:
+    """The folder of predictions that were submitted.
+
+    Raises:
+        JobNotFound: there are none of that id.
+    """
+    folder = home / "predictions" / Path(id).name
+    if not (folder / "bulk.json").is_file():
+        raise JobNotFound(
+            f"no predictions {id!r} in {folder.parent}. TUNEKIT_HOME says where they are looked "
+            "for.",
+            job_id=id,
+        )
+    return folder
+
+
+def _read_facts(folder: Path) -> _Facts:
+    path = folder / "bulk.json"
+    with disk_errors(f"reading {path}"):
+        text = path.read_bytes()
+    try:
+        return _Facts.model_validate_json(text)
+    except ValidationError as error:
+        raise ModelError(
+            f"{path} is damaged or of another version of tunekit. Ask again."
+        ) from error

@@ -1,0 +1,36 @@
+"""``python -m tunekit.testing.openai``: the server, until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+from . import OpenAIServer
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until interrupted. The first line that is written is the address."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tunekit.testing.openai",
+        description="A server that behaves as OpenAI's does.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="a free one without it")
+    parser.add_argument("--folder", type=Path, help="where files are kept; a temporary one")
+    parser.add_argument("--key-env", help="the environment variable with the key it asks for")
+    given = parser.parse_args(arguments)
+    key = os.environ.get(given.key_env) if given.key_env else None
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        OpenAIServer(given.folder, key=key, port=given.port) as server,
+    ):
+        print(server.url, flush=True)  # noqa: T201  # what the command is for
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
