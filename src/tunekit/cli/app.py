@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .arguments import hyperparameters, mapping, task_named
-from .output import show_jobs, show_predictions, write_json
+from .output import show_jobs, show_predictions, show_wire_examples, write_json
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -169,6 +169,25 @@ def cancel(job_id: JobId, as_json: AsJson = False) -> None:
     job = tunekit.attach(job_id)
     job.cancel()
     _say({"job": job_id, "status": str(job.status)}, f"{job_id} is {job.status}.", as_json)
+
+
+@app.command()
+def formats(
+    rows: Annotated[
+        bool, typer.Option("--rows", help="One row of each task, as each backend is sent it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the formats there are, or show a row of each task in those that backends train on."""
+    import tunekit
+
+    if rows:
+        show_wire_examples(as_json)
+    elif as_json:
+        for name, one in tunekit.list_formats().items():
+            write_json({"name": name, **one._asdict()})
+    else:
+        typer.echo(str(tunekit.list_formats()))
 
 
 @app.command()

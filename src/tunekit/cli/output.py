@@ -16,7 +16,7 @@ from ..shapes import Failure
 if TYPE_CHECKING:
     from ..job import Job
 
-__all__ = ["show_jobs", "show_predictions", "write_json"]
+__all__ = ["show_jobs", "show_predictions", "show_wire_examples", "write_json"]
 
 
 def write_json(value: Any) -> None:
@@ -83,3 +83,20 @@ def _facts(job: Job) -> dict[str, Any]:
         "rows": record.rows,
         "created": record.created,
     }
+
+
+def show_wire_examples(as_json: bool) -> None:
+    """A row of each task in each format that a backend trains it in."""
+    from .wire_examples import wire_examples
+
+    task = None
+    for one in wire_examples():
+        if as_json:
+            write_json(one)
+            continue
+        if one.task != task:
+            typer.echo(f"{one.task}" if task is None else f"\n{one.task}")
+            task = one.task
+        typer.echo(f"  {one.format}: {', '.join(one.backends)}")
+        for line in one.lines:
+            typer.echo(f"    {line}")

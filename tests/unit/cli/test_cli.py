@@ -227,3 +227,28 @@ def test_the_module_runs_as_the_command() -> None:
     )
 
     assert json.loads(done.stdout) == {"version": tunekit.__version__}
+
+
+# --- formats --------------------------------------------------------------------------------------
+
+FORMATS_PAGE = Path(__file__).resolve().parents[3] / "docs" / "concepts" / "formats.md"
+
+
+def test_the_page_of_formats_shows_what_the_command_shows(tunekit_command: Shell) -> None:
+    shown = FORMATS_PAGE.read_text(encoding="utf-8").partition("$ tunekit formats --rows\n")[2]
+    done = tunekit_command("formats", "--rows")
+    assert done.code == 0
+    assert shown.partition("\n```")[0] == done.out.rstrip("\n")
+
+
+def test_rows_in_every_format_as_json(tunekit_command: Shell) -> None:
+    found = tunekit_command("formats", "--rows", "--json").values
+    assert {one["format"] for one in found} >= {"openai-chat", "openai-dpo", "examples"}
+    assert len({one["task"] for one in found}) == 5
+    for one in found:
+        assert all(isinstance(json.loads(line), dict) for line in one["lines"])
+
+
+def test_formats_are_listed(tunekit_command: Shell) -> None:
+    assert "openai-dpo" in tunekit_command("formats").out
+    assert {"name", "shapes", "loses"} <= set(tunekit_command("formats", "--json").values[0])

@@ -78,7 +78,7 @@ def _batch(state: State, id: str) -> dict[str, Any]:
 
 
 def _shown(batch: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in batch.items() if name != "story"}
+    return {name: value for name, value in batch.items() if name != "story" and value is not None}
 
 
 def _move(state: State, batch: dict[str, Any], status: str) -> None:

@@ -202,6 +202,6 @@ def _tell(state: State, job: Job, message: str, *, kind: str = "message", data: 
             "level": "info",
             "message": message,
             "type": kind,
-            "data": data,
+            **({} if data is None else {"data": data}),
         }
     )

@@ -57,10 +57,5 @@ def page_of(things: list[dict[str, Any]], query: Mapping[str, str], most: int) -
     if not 1 <= limit <= most:
         raise Refusal(400, f"limit is from 1 to {most}", param="limit")
     page = things[first : first + limit]
-    return {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": len(things) > first + limit,
-    }
+    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
+    return {"object": "list", "data": page, **ends, "has_more": len(things) > first + limit}
