@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import orjson
 
@@ -96,6 +96,8 @@ class Extraction(LabelledTask):
     Args:
         labels: the closed set of span types, or ``None`` to take those that the data show.
         instruction: what to do, for models that are instructed.
+        order: how models that write their answer list the entities: as they ``"appear"`` in the
+            text, or ``"sorted"`` by their words. What is predicted comes in the text's order.
 
     ``Dataset.read`` takes columns ``text`` and ``spans`` (a JSON list of ``[start, end, label]``
     or of objects), or ``text``, ``label``, ``start`` and ``end``: one record per span, consecutive
@@ -120,8 +122,15 @@ class Extraction(LabelledTask):
     mends: ClassVar[frozenset[str]] = SPAN_MENDS
     mends_of_set: ClassVar[frozenset[str]] = SPAN_MENDS_OF_SET
 
-    def __init__(self, labels: Any = None, instruction: str | None = None) -> None:
-        super().__init__(labels=labels, instruction=instruction)
+    order: Literal["appear", "sorted"] = "appear"
+
+    def __init__(
+        self,
+        labels: Any = None,
+        instruction: str | None = None,
+        order: Literal["appear", "sorted"] = "appear",
+    ) -> None:
+        super().__init__(labels=labels, instruction=instruction, order=order)
 
     @property
     def offers(self) -> tuple[Shape, ...]:
@@ -129,8 +138,9 @@ class Extraction(LabelledTask):
 
     def prompt(self) -> Prompt:
         lines = [self.instruction or "Extract the entities from the text."]
+        order = "in order of appearance" if self.order == "appear" else "sorted by text"
         lines.append(
-            'Answer with a JSON list of {"type", "text"} objects in order of appearance, the text '
+            f'Answer with a JSON list of {{"type", "text"}} objects {order}, the text '
             'copied exactly; add "nth" (counted from 1) where it stands in the text before and '
             "an earlier or later place is meant. Answer [] where there is none."
         )
@@ -267,6 +277,8 @@ class Extraction(LabelledTask):
                 raise ValueError(f"span {start}–{end} ({label!r}) is empty or outside the text")
         if shape is Shape.SPANNED:
             return (Marks(spans),)
+        if self.order == "sorted":
+            spans = tuple(sorted(spans, key=lambda span: (row.text[span.start : span.end], span)))
         return (Said(quote(row.text, spans)),)
 
     def parse(self, asked: Asked, target: Target, shape: Shape) -> Extracted | Failure:
@@ -276,7 +288,10 @@ class Extraction(LabelledTask):
         if not isinstance(target, Said):
             return wrong_target(self.kind, target)
         placed = place(asked.text, target.text, self.labels)
-        return placed if isinstance(placed, Failure) else Extracted(*placed)
+        if isinstance(placed, Failure):
+            return placed
+        spans, unplaced = placed
+        return Extracted(tuple(sorted(spans)), unplaced)
 
     def lift(self, example: Example) -> ExtractionRow | Finding:
         asked, target = user_input(example.input), example.target
@@ -296,7 +311,7 @@ class Extraction(LabelledTask):
                 f"{lost.text!r} ({lost.label}) can't be placed: {lost.reason}.",
                 field="spans",
             )
-        return ExtractionRow(text=asked.text, spans=spans, context=asked.context)
+        return ExtractionRow(text=asked.text, spans=tuple(sorted(spans)), context=asked.context)
 
 
 def _own_fields(fields: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

@@ -1,9 +1,9 @@
 """Spans as quotes and back: how a generative model answers an Extraction.
 
-The answer is a JSON list of ``{"type", "text"}`` in order of appearance. Each quote is looked for
-behind the end of the one before it, else from the beginning of the text; where that would find
-another place than the span's own, ``"nth"`` says which occurrence is meant (counted from 1,
-occurrences may overlap). Writing and reading share :func:`_find`, so reading inverts writing
+The answer is a JSON list of ``{"type", "text"}``, in order of appearance or in another. Each quote
+is looked for behind the end of the one before it, else from the beginning of the text; where that
+would find another place than the span's own, ``"nth"`` says which occurrence is meant (counted from
+1, occurrences may overlap). Writing and reading share :func:`_find`, so reading inverts writing
 exactly, overlapping and repeated spans included.
 """
 
@@ -29,7 +29,7 @@ class Unplaced(NamedTuple):
 
 
 def quote(text: str, spans: Sequence[Span]) -> str:
-    """Write spans (sorted, inside the text) as an answer.
+    """Write spans (inside the text, in the order they are to have) as an answer.
 
     Raises:
         ValueError: a span is empty or outside the text.

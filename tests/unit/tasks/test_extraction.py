@@ -36,6 +36,30 @@ def test_quotes_are_found_where_they_were(case: tuple[str, tuple[Span, ...]]) ->
     assert place(text, quote(text, spans), None) == (spans, ())
 
 
+@given(marked())
+def test_sorted_answers_are_read_in_the_texts_order(case: tuple[str, tuple[Span, ...]]) -> None:
+    text, spans = case
+    task = Extraction(order="sorted")
+    row = ExtractionRow(text=text, spans=spans)
+    (example,) = task.lower(row, Shape.CHAT, task.prompt())
+    assert isinstance(example.target, Said)
+    words = [one["text"] for one in json.loads(example.target.text)]
+    assert words == sorted(words)
+    parsed = task.parse(task.asked(row), example.target, Shape.CHAT)
+    assert parsed == Extracted(tuple(sorted(spans)))
+    lifted = task.lift(example)
+    assert isinstance(lifted, ExtractionRow)
+    assert lifted.spans == tuple(sorted(spans))
+    assert task.lower(lifted, Shape.CHAT, task.prompt()) == (example,)
+
+
+def test_the_order_is_said_to_the_model() -> None:
+    assert "in order of appearance" in Extraction().prompt().system
+    assert "sorted by text" in Extraction(order="sorted").prompt().system
+    with pytest.raises(InputError, match="order"):
+        Extraction(order="random")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("text", "spans", "answer"),
     [
