@@ -77,7 +77,10 @@ MOMENTS: dict[str, tuple[Moment, dict[str, Fault]]] = {
     "after upload": (_noted("uploaded"), {}),
     "before create is answered": (_created, {"POST /fine_tuning/jobs": Fault("hang", worked=True)}),
     "while polling": (_asked("GET", "/fine_tuning/jobs/ftjob"), {}),
-    "while fetching results": (_asked("GET", "/content"), {}),
+    "while fetching results": (
+        _asked("GET", "/content"),
+        {"GET /files/": Fault("slow", seconds=0.5)},
+    ),
 }
 CASES = [
     pytest.param(

@@ -48,6 +48,7 @@ api_key_env = "SCRIPTED_KEY"
 model = "any-model"
 settle = 0.0
 timeout = 5.0
+retries = 1
 """
 
 
