@@ -35,9 +35,9 @@ from .resolving import (
     check_data,
     current_config,
     is_folder,
+    served,
     spec_of,
 )
-from .shapes import Shape
 from .store import Run, Runs
 from .tasks.base import Task
 
@@ -285,7 +285,7 @@ def _load_ref(ref: str, task: Task | None) -> Model:
     if task is None:
         raise ModelError(f"{ref!r} doesn't say what the model does: give task=")
     built = build(scheme, {})
-    return _served(built, rest, task)
+    return served(built, rest, task)
 
 
 def baseline(data: Dataset, *, backend: str | Backend | None = None, shots: int = 0) -> Model:
@@ -383,24 +383,3 @@ def _unfinished(
         if not seen:
             return run
     return None
-
-
-def _served(built: Backend, model_id: str, task: Task) -> Model:
-    """A model at a provider, as it answers without a run of ours."""
-    from .backends.base import ModelRef
-
-    shapes = [route.shape for route in built.routes(model_id) if route.shape in task.offers]
-    shape = next((one for one in shapes if one is not Shape.PAIR), None)
-    if shape is None:
-        raise UnsupportedTask(f"backend {built.name!r} doesn't serve {task.kind}")
-    return Model(
-        task=task,
-        kind="tuned",
-        ref=ModelRef(built.name, model_id),
-        prompt=task.prompt(),
-        shape=shape,
-        base=model_id,
-        spec=spec_of(built),
-        backend=built,
-        provenance={"model": model_id, "backend": built.name, "tunekit": __version__},
-    )

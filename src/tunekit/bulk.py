@@ -19,26 +19,23 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import orjson
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .backends.base import Batches, State, Status, Step
-from .durable import append_line, disk_errors, new_folder, write_file
-from .errors import JobNotFound, ModelError, PredictionError, StoreError, WaitTimeout
+from .durable import append_line, disk_errors, locked, new_folder, write_file
+from .errors import JobNotFound, ModelError, StoreError, WaitTimeout
 from .formats.base import Header, Undecoded
 from .formats.examples import Examples, encode_input
 from .patience import patiently, pause_after
 from .shapes import Asked, Failure, Input, Outcome, Passage, Question
+from .unanswered import raise_failures
 
 __all__ = ["Answering", "PredictionJob", "find_bulk", "new_bulk"]
-
-SHOWN_FAILURES = 5
 
 
 class Answering(Protocol):
@@ -138,7 +135,7 @@ class PredictionJob:
 
     def start(self) -> PredictionJob:
         """Bring to the provider what isn't there yet."""
-        with self._alone():
+        with locked(self._folder / "bulk.lock"):  # nobody else sends the same part meanwhile
             for part in self._parts:
                 if part.ref is None:
                     self._model.batches.submit_batch(part)
@@ -212,18 +209,8 @@ class PredictionJob:
             self._model.read(asked, outcomes.get(place, self._missing()))
             for place, asked in enumerate(self._asked())
         ]
-        failures = {at: one for at, one in enumerate(answers) if isinstance(one, Failure)}
-        if failures and errors == "raise":
-            shown = "; ".join(
-                f"input {at}: {one.detail} [{one.code}]"
-                for at, one in list(failures.items())[:SHOWN_FAILURES]
-            )
-            raise PredictionError(
-                f"no answer to {len(failures)} of {len(answers)} inputs: {shown}. "
-                "errors='return' gives them in place, .outcomes has the others.",
-                failures,
-                answers,
-            )
+        if errors == "raise":
+            raise_failures(f"predictions {self.id}", answers)
         return answers
 
     # --- inside ---------------------------------------------------------------------------------
@@ -248,18 +235,6 @@ class PredictionJob:
                 if isinstance(read, Undecoded) or not isinstance(read.input, Passage | Question):
                     raise StoreError(f"{path} is damaged. Ask again.")
                 yield read.input
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keeps two processes from sending the same part at the same time."""
-        path = self._folder / "bulk.lock"
-        with disk_errors(f"locking {path}"):
-            lock = FileLock(path)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def new_bulk(home: Path, model: Answering, asked: Iterable[Asked]) -> PredictionJob:

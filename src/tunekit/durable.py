@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from .errors import StoreError, TunekitError
 
-__all__ = ["append_line", "disk_errors", "new_folder", "sweep", "write_file"]
+__all__ = ["append_line", "disk_errors", "locked", "new_folder", "sweep", "write_file"]
 
 
 @contextmanager
@@ -77,6 +79,18 @@ def append_line(path: Path, line: bytes) -> None:
         stream.write(line + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock between processes. The kernel lets go of it when its holder dies."""
+    with disk_errors(f"locking {path}"):
+        lock = FileLock(path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -17,10 +17,11 @@ from .backends.base import Backend, Batches, Keeps, ModelRef, Predicts
 from .backends.registry import build_backend, task_class
 from .data.dataset import Dataset
 from .durable import disk_errors, new_folder, write_file
-from .errors import DataError, InputError, ModelError, PredictionError, UnsupportedTask
+from .errors import DataError, InputError, ModelError, UnsupportedTask
 from .planning import BackendSpec
 from .shapes import Asked, Failure, Input, Outcome, Shape
 from .tasks.base import Prompt, Task
+from .unanswered import raise_failures
 
 if TYPE_CHECKING:
     from .bulk import Answering, PredictionJob
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "Model"]
 
 Kind = Literal["tuned", "prompted", "zero-shot", "trivial"]
-SHOWN_FAILURES = 5
 #: Inputs that a stream of them is predicted by: enough for batches of equal length.
 AT_ONCE = 4_096
 
@@ -224,18 +224,8 @@ class Model:
         return self.task.parse(asked, outcome, self.shape)
 
     def _answered(self, outcomes: list[Any], single: bool, errors: str, first: int = 0) -> Any:
-        failures = {at: one for at, one in enumerate(outcomes, first) if isinstance(one, Failure)}
-        if failures and errors == "raise":
-            shown = "; ".join(
-                f"input {at}: {one.detail} [{one.code}]"
-                for at, one in list(failures.items())[:SHOWN_FAILURES]
-            )
-            raise PredictionError(
-                f"{self.spec.name}: no answer to {len(failures)} of {len(outcomes)} inputs: "
-                f"{shown}. errors='return' gives them in place, .outcomes has the others.",
-                failures,
-                outcomes,
-            )
+        if errors == "raise":
+            raise_failures(self.spec.name, outcomes, first)
         return outcomes[0] if single else outcomes
 
     def submit_predictions(self, x: Any) -> PredictionJob:

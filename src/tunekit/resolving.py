@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
 from .backends import registry
-from .backends.base import Backend
+from .backends.base import Backend, ModelRef
 from .data.dataset import Dataset
-from .errors import InputError
+from .errors import InputError, UnsupportedTask
+from .model import Model
 from .planning import BackendSpec
+from .shapes import Shape
+from .tasks.base import Task
 
 if TYPE_CHECKING:
     from .config import Config
@@ -21,6 +25,7 @@ __all__ = [
     "check_data",
     "current_config",
     "is_folder",
+    "served",
     "spec_of",
 ]
 
@@ -82,3 +87,26 @@ def base_for(built: Backend, model: str | Path | None) -> str:
     if model:
         return str(model)
     return built.options.get("model") or current_config().model or built.default_model
+
+
+def served(built: Backend, model_id: str, task: Task) -> Model:
+    """A model at a provider, as it answers without a run of ours.
+
+    Raises:
+        UnsupportedTask: the backend doesn't serve this task.
+    """
+    shapes = [route.shape for route in built.routes(model_id) if route.shape in task.offers]
+    shape = next((one for one in shapes if one is not Shape.PAIR), None)
+    if shape is None:
+        raise UnsupportedTask(f"backend {built.name!r} doesn't serve {task.kind}")
+    return Model(
+        task=task,
+        kind="tuned",
+        ref=ModelRef(built.name, model_id),
+        prompt=task.prompt(),
+        shape=shape,
+        base=model_id,
+        spec=spec_of(built),
+        backend=built,
+        provenance={"model": model_id, "backend": built.name, "tunekit": __version__},
+    )

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .backends.base import State, Status, Step
-from .durable import disk_errors, new_folder, sweep, write_file
+from .durable import disk_errors, locked, new_folder, sweep, write_file
 from .errors import JobNotFound, StoreError
 from .planning import BackendSpec, Plan, Route
 from .shapes import Shape
@@ -331,15 +331,3 @@ def _hashed(lines: Iterator[bytes], update: Callable[[bytes], Any]) -> Iterator[
     for line in lines:
         update(line)
         yield line
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes. The kernel lets go of it when its holder dies."""
-    with disk_errors(f"locking {path}"):
-        lock = FileLock(path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

@@ -37,6 +37,7 @@ from ..errors import (
 from .http_errors import (
     ADVICE,
     RAISED_BY_HTTPX,
+    address,
     expect,
     failure,
     message_of,
@@ -73,19 +74,7 @@ class _Wire:
         self.attempts = attempts
         self.first_wait = first_wait
         self.longest_wait = longest_wait
-        try:
-            url = httpx2.URL(base_url)
-        except (httpx2.InvalidURL, TypeError):
-            # Without the cause, which repeats parts of what may hold a password.
-            raise ConfigError(f"{backend}: no usable address. {ADVICE[ConfigError]}") from None
-        if url.userinfo:
-            # The address is stored with every job; a secret has no place in it.
-            raise ConfigError(
-                f"{backend}: the address holds a user name or password. Leave it out, put the key "
-                "into an environment variable and name that variable in the config."
-            )
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ConfigError(f"{backend}: {base_url!r} is no address. {ADVICE[ConfigError]}")
+        url = address(backend, base_url)
         # A proxy of the environment is for the world outside, never for this machine.
         self.trust_env = url.host not in LOOPBACK
         self.encrypted = url.scheme == "https" and transport is None

@@ -30,6 +30,7 @@ __all__ = [
     "EXCEPTION_ERRORS",
     "RAISED_BY_HTTPX",
     "STATUS_ERRORS",
+    "address",
     "expect",
     "failure",
     "message_of",
@@ -87,6 +88,28 @@ ADVICE: Mapping[type[Exception], str] = {
 }
 
 T = TypeVar("T")
+
+
+def address(backend: str, base_url: str) -> httpx2.URL:
+    """An address that a backend can call.
+
+    Raises:
+        ConfigError: it is none, or holds a secret.
+    """
+    try:
+        url = httpx2.URL(base_url)
+    except (httpx2.InvalidURL, TypeError):
+        # Without the cause, which repeats parts of what may hold a password.
+        raise ConfigError(f"{backend}: no usable address. {ADVICE[ConfigError]}") from None
+    if url.userinfo:
+        # The address is stored with every job; a secret has no place in it.
+        raise ConfigError(
+            f"{backend}: the address holds a user name or password. Leave it out, put the key "
+            "into an environment variable and name that variable in the config."
+        )
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError(f"{backend}: {base_url!r} is no address. {ADVICE[ConfigError]}")
+    return url
 
 
 def expect(answer: object, name: str, kind: type[T], *, backend: str) -> T:

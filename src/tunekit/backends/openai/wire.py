@@ -21,12 +21,11 @@ from ...errors import (
     AuthenticationFailed,
     BackendError,
     BackendTimeout,
-    ConfigError,
     ConnectionFailed,
     MalformedAnswer,
 )
 from ..http import LOOPBACK
-from ..http_errors import ADVICE, RAISED_BY_HTTPX, failure, refusal, retry_after_of
+from ..http_errors import ADVICE, RAISED_BY_HTTPX, address, failure, refusal, retry_after_of
 from ..keys import Key
 
 __all__ = ["Wire", "field"]
@@ -69,18 +68,7 @@ class Wire:
         self._whose = {"organization": organization, "project": project}
         self._http_client = http_client
         self._async_http_client = async_http_client
-        try:
-            url = httpx2.URL(base_url)
-        except (httpx2.InvalidURL, TypeError):
-            # Without the cause, which repeats parts of what may hold a password.
-            raise ConfigError(f"{backend}: no usable address. {ADVICE[ConfigError]}") from None
-        if url.userinfo:
-            raise ConfigError(
-                f"{backend}: the address holds a user name or password. Leave it out, put the key "
-                "into an environment variable and name that variable in the config."
-            )
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ConfigError(f"{backend}: {base_url!r} is no address. {ADVICE[ConfigError]}")
+        url = address(backend, base_url)
         self._encrypted = url.scheme == "https"
         # A proxy of the environment is for the world outside, never for this machine.
         self._trust_env = url.host not in LOOPBACK
