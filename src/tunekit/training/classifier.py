@@ -17,6 +17,7 @@ from .base_model import BaseModel
 from .batches import within
 from .head import Head
 from .loop import Group
+from .memory import with_less
 from .padding import pad
 from .trained_weights import trainable
 from .tuning_costs import Tuning
@@ -157,14 +158,19 @@ class ClassifierTrainee:
 
     def judged_logits(self) -> torch.Tensor:
         """What the weights as they are now say of the rows to judge by, (rows, classes)."""
+        self.module.eval()
+        logits = with_less(self._judged_at_once, self._tokens)
+        tokens = sum(len(ids) for ids in self._judged.ids)
+        self.counts = self.counts._replace(judged=self.counts.judged + tokens)
+        return logits
+
+    def _judged_at_once(self, tokens: int) -> torch.Tensor:
         rows = self._judged
         lengths = [len(ids) for ids in rows.ids]
-        self.module.eval()
         logits = torch.empty(len(rows.truth), len(self.module.bias))
         with torch.inference_mode():
-            for places in within(lengths, range(len(lengths)), self._tokens):
+            for places in within(lengths, range(len(lengths)), tokens):
                 logits[places] = self._asked(self.module, rows.at(places))[0].cpu()
-        self.counts = self.counts._replace(judged=self.counts.judged + sum(lengths))
         return logits
 
     def _asked(self, module: torch.nn.Module, rows: Labelled) -> tuple[Any, torch.Tensor]:

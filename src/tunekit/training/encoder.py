@@ -48,8 +48,10 @@ class Encoder(BaseModel):
         by_length: dict[int, list[int]] = defaultdict(list)
         encoded = []
         for place, encoding in enumerate(self.tokenizer.encode_batch_fast(texts)):
-            encoded.append(encoding.ids)
-            by_length[len(encoding.ids)].append(place)
+            # A tokenizer without special tokens makes nothing of an empty text.
+            ids = encoding.ids or [0]
+            encoded.append(ids)
+            by_length[len(ids)].append(place)
         budget = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
         for length, places in sorted(by_length.items()):
             size = max(1, budget // max(1, length))

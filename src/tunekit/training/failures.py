@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ..errors import TunekitError
 
-__all__ = ["describe"]
+__all__ = ["NO_MEMORY", "describe"]
+
+#: How torch says that memory didn't suffice, on a GPU and on the CPU.
+NO_MEMORY = ("out of memory", "can't allocate memory")
 
 
 def describe(error: BaseException) -> tuple[str, str]:
@@ -17,7 +20,7 @@ def describe(error: BaseException) -> tuple[str, str]:
             "Install it with: pip install 'tunekit-sdk[local]'"
         )
     text = str(error).strip() or type(error).__name__
-    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in NO_MEMORY):
         return "OutOfMemory", (
             f"not enough memory ({text}). Train on fewer rows, lower max_length, or use a larger "
             "machine."

@@ -151,15 +151,27 @@ def solve(
     return head
 
 
-def hold_out(truth: Sequence[int], seed: int, *, most: int = HELD_OUT_MOST) -> list[Split]:
+def hold_out(
+    truth: Sequence[int],
+    seed: int,
+    *,
+    texts: Sequence[str] | None = None,
+    most: int = HELD_OUT_MOST,
+) -> list[Split]:
     """Which rows to hold out: five parts in turn where rows are few, else one part of a fifth.
 
-    Every class keeps a row in each fitted part, so a class with one row is never held out. A part
-    has ``most`` rows at the most.
+    Every class keeps a row in each fitted part, so a class with one row is never held out. Rows of
+    the same text stay together: what was learnt by heart says nothing. A part has ``most``
+    different texts at the most.
     """
+    # The first row of each text is dealt, the others follow it.
+    firsts: dict[str, int] = {}
+    leader = [firsts.setdefault(text, place) for place, text in enumerate(texts or [])]
+    leader = leader or list(range(len(truth)))
     places: dict[int, list[int]] = defaultdict(list)
     for place, one in enumerate(truth):
-        places[one].append(place)
+        if leader[place] == place:
+            places[one].append(place)
     chance = random.Random(seed)  # noqa: S311 - no secret
     part_of = [-1] * len(truth)
     for one in sorted(places):
@@ -170,6 +182,9 @@ def hold_out(truth: Sequence[int], seed: int, *, most: int = HELD_OUT_MOST) -> l
         first = chance.randrange(FOLDS)
         for position, place in enumerate(rows):
             part_of[place] = (first + position) % FOLDS
+    for place, one in enumerate(truth):
+        if one not in places:  # all its texts stand under other classes first: they stay
+            part_of[leader[place]] = -1
     parts = range(FOLDS if len(truth) <= OUT_OF_FOLD_UP_TO else 1)
     splits = []
     for part in parts:
@@ -177,8 +192,10 @@ def hold_out(truth: Sequence[int], seed: int, *, most: int = HELD_OUT_MOST) -> l
         if len(held_out) > most:
             held_out = sorted(chance.sample(held_out, most))
         if held_out:
-            out = set(held_out)
-            splits.append(Split([p for p in range(len(truth)) if p not in out], held_out))
+            led = set(held_out)
+            out = [leader[place] in led for place in range(len(truth))]
+            fitted = [place for place, held in enumerate(out) if not held]
+            splits.append(Split(fitted, [place for place, held in enumerate(out) if held]))
     return splits
 
 
@@ -189,6 +206,7 @@ def fit(
     *,
     weight_decay: float | None,
     seed: int,
+    texts: Sequence[str] | None = None,
     validation: tuple[torch.Tensor, Sequence[int]] | None = None,
     class_weights: torch.Tensor | None = None,
     report: Report = lambda message, data: None,
@@ -205,6 +223,7 @@ def fit(
         classes: how many there are.
         weight_decay: given, it isn't chosen.
         seed: decides which rows are held out.
+        texts: of the rows; those of the same text are held out together.
         validation: vectors and classes of rows that are for judging alone.
         class_weights: of each class in the loss, (classes,); ``None`` for equal ones.
         report: told each value that was tried, and how it did.
@@ -212,7 +231,7 @@ def fit(
     target = torch.tensor(truth)
     rows = len(truth)
     everything = Split(list(range(rows)), [])
-    splits = hold_out(truth, seed) if validation is None else [everything]
+    splits = hold_out(truth, seed, texts=texts) if validation is None else [everything]
     if not splits:
         chosen = weight_decay or 1 / (USUAL * rows)
         head = solve(vectors, target, classes, weight_decay=chosen, class_weights=class_weights)

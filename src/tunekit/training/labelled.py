@@ -18,6 +18,7 @@ from .encoder import Encoder
 from .habits import LABELLED
 from .head import ROUGH, Fitted, Head, Split, balanced, fit, hold_out, solve
 from .labelled_rows import Known, embedded, labels_with_rows, rows_of
+from .loop import Diverged
 from .recipe import Recipe
 from .stages import clear_stages
 from .timings import measured
@@ -73,6 +74,8 @@ def _head(
 ) -> Learnt:
     recipe = work.recipe
     work.run.note_event("state", "fitting the head", {"labels": len(known.labels)})
+    if recipe.method == "head" and recipe.trackers:
+        work.run.note_event("log", "A head is solved at once: trackers hear of no steps.")
     fitted = _fitted(work, known, Split(list(range(known.rows)), []), weights)
     _write(work, encoder, known.labels, fitted.head, fitted.temperature)
     work.timings.done("fit")
@@ -103,6 +106,7 @@ def _fitted(work: Work, known: Known, split: Split, weights: torch.Tensor | None
         # Where an encoder is tuned as well, it is the encoder's.
         weight_decay=settings.weight_decay if work.recipe.method == "head" else None,
         seed=settings.seed,
+        texts=[known.texts[one] for one in split.fitted],
         validation=held_out,
         class_weights=weights,
         report=lambda message, data: work.run.note_event("metric", message, data),
@@ -129,7 +133,14 @@ def _tuned(
     method: Literal["full", "lora"] = "lora" if recipe.method == "lora" else "full"
     run.note_event("state", "tuning the encoder", {"rows": len(split.fitted)})
     rows = _read(encoder, known)
-    tuned = tune(work, encoder, method, flat, rows.at(split.fitted), rows.at(judging), weights)
+    try:
+        tuned = tune(work, encoder, method, flat, rows.at(split.fitted), rows.at(judging), weights)
+    except Diverged as error:
+        if recipe.method != "auto":
+            raise
+        why = f"took the head: {error}"
+        run.note_event("log", f"auto {why}")
+        return _head(work, encoder, known, weights, {"auto": {"took": "head", "why": why}})
     work.timings.done("tune")
     metrics: dict[str, Any] = {} if tuned.judged is None else tuned.judged.metrics()
     if recipe.method == "auto" and tuned.judged is not None:
@@ -178,13 +189,16 @@ def _flat(known: Known, split: Split, head: Head, weights: torch.Tensor | None) 
 
 def _split(known: Known, seed: int) -> Split:
     """Rows to learn from, and rows to judge by where the user has named none."""
-    parts = [] if known.judging else hold_out(known.truth, seed, most=LABELLED.held_out_most)
+    if known.judging:
+        return Split(list(range(known.rows)), [])
+    parts = hold_out(known.truth, seed, texts=known.texts, most=LABELLED.held_out_most)
     return parts[0] if parts else Split(list(range(known.rows)), [])
 
 
 def _read(encoder: Encoder, known: Known) -> Labelled:
     encoded = encoder.tokenizer.encode_batch_fast(known.texts)
-    return Labelled([one.ids for one in encoded], known.truth)
+    # A tokenizer without special tokens makes nothing of an empty text.
+    return Labelled([one.ids or [0] for one in encoded], known.truth)
 
 
 def _said(decision: Decision, head: Judged, tuned: Judged) -> dict[str, Any]:

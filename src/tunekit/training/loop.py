@@ -28,7 +28,7 @@ from .memory import Budget, no_memory
 from .step_log import StepLog
 from .trackers import accelerator
 
-__all__ = ["Group", "Outcome", "Stage", "Trainee", "train"]
+__all__ = ["Diverged", "Group", "Outcome", "Stage", "Trainee", "train"]
 
 #: Steps in a row without a finite gradient after which there is no hope.
 HOPELESS = 5
@@ -118,10 +118,15 @@ def train(trainee: Trainee, course: Course, stage: Stage) -> Outcome:
     Raises:
         Cancelled: the worker was told to end; a checkpoint was written before.
         ConfigError: a tracker that isn't there.
+        Diverged: the weights or held-out losses that it ends with aren't finite.
         TunekitError: the gradients aren't finite, or a single example doesn't fit into memory.
         StoreError: the disk refused.
     """
     return _Training(trainee, course, stage).run()
+
+
+class Diverged(TunekitError):
+    """A training that left weights or held-out losses which aren't finite."""
 
 
 class _Training:
@@ -182,9 +187,21 @@ class _Training:
         kept = self._kept
         _load(self._trainee.module, kept.weights)
         self._trainee.module.eval()
+        self._require_sense()
         self._accelerator.end_training()
         step = self._step if kept.step is None else kept.step
         return Outcome(self._step, step, kept.losses, self._skipped)
+
+    def _require_sense(self) -> None:
+        """Raise Diverged where nothing that is finite was learnt."""
+        losses = self._kept.losses
+        finite = all(bool(one.isfinite().all()) for one in self._parameters)
+        judged = losses is None or bool(losses.isfinite().all())
+        if not finite or not judged or 0 < self._skipped == self._step:
+            raise Diverged(
+                "the training diverged: its weights or its held-out losses aren't finite. Lower "
+                "learning_rate, or set precision='fp32' for the backend."
+            )
 
     # --- one step -------------------------------------------------------------------------------
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 
 from ..errors import TunekitError
 from .batches import within
+from .failures import NO_MEMORY
 
-__all__ = ["Budget", "no_memory"]
+__all__ = ["Budget", "no_memory", "with_less"]
+
+T = TypeVar("T")
 
 
 class Budget:
@@ -45,16 +49,35 @@ class Budget:
                 "max_length, take a smaller base model, or a machine with more memory."
             )
         self.tokens = len(largest) * longest // 2
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _free()
+
+
+def _free() -> None:
+    """Give back what memory can be given back."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def with_less(work: Callable[[int], T], at_once: int) -> T:
+    """Do something with so much at once; where the memory doesn't suffice, with half of it, and so
+    on. For what may be done again."""
+    while True:
+        try:
+            return work(at_once)
+        except (MemoryError, RuntimeError) as error:
+            if no_memory(error) is None or at_once == 1:
+                raise
+        # Only here, where nothing holds the error and what it holds, can memory come back.
+        at_once = max(1, at_once // 2)
+        _free()
 
 
 def no_memory(error: BaseException) -> str | None:
     """The first line of an error that says that the memory didn't suffice; ``None`` for others."""
     said = str(error).strip()
     if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not any(
-        words in said.lower() for words in ("out of memory", "can't allocate memory")
+        words in said.lower() for words in NO_MEMORY
     ):
         return None
     return said.splitlines()[0] if said else "out of memory"

@@ -64,7 +64,7 @@ def decide(frozen: Judged, tuned: Judged, cross: Judged | None) -> Decision:
     """
     took, best = "bi-encoder", tuned
     apart = difference(tuned.losses, frozen.losses)
-    if apart.low > 0:
+    if not apart.low <= 0:  # what isn't a number is no better
         took, best = "frozen", frozen
         words = f"took the head on frozen vectors: tuning made it clearly worse ({_said(apart)})"
     else:

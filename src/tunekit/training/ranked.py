@@ -10,6 +10,7 @@ from ..shapes import Shape
 from .artifact import write_artifact
 from .card import HEAD, Artifact
 from .habits import RANKED
+from .loop import Diverged
 from .option_judging import Decision, Judged, could_win, decide, hopeless, judged
 from .option_rows import Lists, hold_out, telling
 from .option_tuning import Kind, Tuned, frozen_features, new_scorer, tune
@@ -61,6 +62,11 @@ class Known(NamedTuple):
         return self.rows.at(range(self.fitted))
 
     @property
+    def to_learn(self) -> int:
+        """Rows that are learnt in the end: those that judge as well, unless the user gave them."""
+        return self.fitted if self.given else len(self.rows.orders)
+
+    @property
     def held_out(self) -> Lists | None:
         """Rows to judge by, if any."""
         there = range(self.fitted, len(self.rows.orders))
@@ -93,11 +99,19 @@ def _auto(work: Work, known: Known) -> Learnt:
         work.run.note_event("log", f"auto {why}.")
         tuned = _tuned(work, known, bi, "bi-encoder")
         return _finish(work, known, "bi-encoder", bi, tuned, {"took": "bi-encoder", "why": why})
-    tuned = _tuned(work, known, bi, "bi-encoder trial")
+    try:
+        tuned = _tuned(work, known, bi, "bi-encoder trial")
+    except Diverged as error:
+        why = f"took the head on frozen vectors: {error}"
+        work.run.note_event("log", f"auto {why}")
+        return _finish(work, known, "bi-encoder", bi, None, {"took": "frozen", "why": why})
     assert tuned.judged is not None
     cross = cross_tuned = None
     if could_win(tuned.judged):
-        cross, cross_tuned = _cross(work, known, tuned.judged)
+        try:
+            cross, cross_tuned = _cross(work, known, tuned.judged)
+        except Diverged as error:
+            work.run.note_event("log", f"No cross-encoder: {error}")
     decision = decide(bi.judged, tuned.judged, cross_tuned and cross_tuned.judged)
     said = _said(decision, bi.judged, tuned, cross_tuned)
     work.run.note_event("log", f"auto {decision.words}.", said)
@@ -113,7 +127,7 @@ def _auto(work: Work, known: Known) -> Learnt:
 def _cross(work: Work, known: Known, best: Judged) -> tuple[Start, Tuned]:
     """A cross-encoder: trained for half as long as usual, and for as long where there is hope."""
     start = _start(work, known, "cross-encoder")
-    usual = RANKED.epochs(len(known.rows.orders), work.recipe.settings)
+    usual = RANKED.epochs(known.to_learn, work.recipe.settings)
     if usual == 1:
         return start, _tuned(work, known, start, "cross-encoder trial")
     look = _tuned(work, known, start, "cross-encoder look", epochs=usual // 2)
@@ -170,7 +184,7 @@ def _renewed(work: Work, known: Known, start: Start, kind: Kind, rows: range) ->
 
 
 def _tuned(work: Work, known: Known, start: Start, name: str, epochs: int | None = None) -> Tuned:
-    usual = RANKED.epochs(len(known.rows.orders), work.recipe.settings)
+    usual = RANKED.epochs(known.to_learn, work.recipe.settings)
     tuned = tune(work, name, start.scorer, known.learnt, known.held_out, epochs or usual)
     work.timings.done("tune")
     return tuned

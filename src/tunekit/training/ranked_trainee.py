@@ -8,6 +8,7 @@ import torch
 
 from .listwise import beside, choices, losses
 from .loop import Group
+from .memory import with_less
 from .option_rows import Lists
 from .pooled import Tokens
 from .scorer import Rates, Scorer
@@ -62,10 +63,14 @@ class ListTrainee:
 def scores_of(scorer: Scorer, read: Sequence[Sequence[Tokens]]) -> list[list[float]]:
     """The scores of tokenised questions, with nothing trained."""
     scorer.eval()
+    return with_less(lambda at_once: _scores(scorer, read, at_once), AT_ONCE)
+
+
+def _scores(scorer: Scorer, read: Sequence[Sequence[Tokens]], at_once: int) -> list[list[float]]:
     found: list[list[float]] = []
     with torch.no_grad():
-        for start in range(0, len(read), AT_ONCE):
-            part = read[start : start + AT_ONCE]
+        for start in range(0, len(read), at_once):
+            part = read[start : start + at_once]
             for one, scores in zip(part, scorer(part).tolist(), strict=True):
                 found.append(scores[: scorer.count(one)])
     return found

@@ -80,7 +80,7 @@ class Recipe(_Values):
     precision: Precision = "auto"
     cache: str | None = None
     tokens_at_once: int | None = Field(default=None, ge=1)
-    checkpoint_seconds: float = Field(default=60.0, ge=0)
+    checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     trackers: tuple[str, ...] = ()
 
     @property

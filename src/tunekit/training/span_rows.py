@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -100,16 +100,23 @@ def known_labels(rows: Sequence[Row], labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def hold_out(rows: Sequence[Row], count: int, chance: random.Random) -> set[int]:
-    """Places of up to so many rows, without which each label keeps most of its spans."""
+    """Places of up to so many rows, without which each label keeps most of its spans. Rows of the
+    same passage stay together: what was learnt by heart says nothing."""
     total = Counter(span.label for row in rows for span in row.spans)
     spare = {label: int(MAY_LOSE * spans) for label, spans in total.items()}
+    alike: dict[Passage, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        alike[row.passage].append(place)
     out: set[int] = set()
     for place in chance.sample(range(len(rows)), len(rows)):
         if len(out) == count:
             break
-        labels = Counter(span.label for span in rows[place].spans)
+        together = alike[rows[place].passage]
+        if place in out or len(out) + len(together) > count:
+            continue
+        labels = Counter(span.label for one in together for span in rows[one].spans)
         if all(spare[label] >= spans for label, spans in labels.items()):
-            out.add(place)
+            out.update(together)
             for label, spans in labels.items():
                 spare[label] -= spans
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from .base_model import BaseModel
 from .batches import within
 from .encoder import CPU_TOKENS, GPU_TOKENS
 from .loop import Group
+from .memory import with_less
 from .padding import pad
 from .windows import Window
 
@@ -65,15 +67,27 @@ def tag_logits(
     budget = CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
     for _, places in sorted(by_length.items()):
         for batch in within(lengths, places, budget):
-            ids = torch.tensor([windows[place].ids for place in batch], device=device)
-            types = torch.tensor([windows[place].types for place in batch], device=device)
-            with torch.inference_mode():
-                logits = module(ids, None, types).float().cpu()
+            ids = torch.tensor([windows[place].ids for place in batch])
+            types = torch.tensor([windows[place].types for place in batch])
+            logits = with_less(partial(_logits, module, ids, types, device), len(batch))
             found = []
             for row, place in enumerate(batch):
                 judged = windows[place].places
                 found.append(logits[row, judged.start : judged.stop])
             yield batch, found
+
+
+def _logits(
+    module: Tagger, ids: torch.Tensor, types: torch.Tensor, device: torch.device, at_once: int
+) -> torch.Tensor:
+    """Logits of windows of equal length, so many at once, on the CPU."""
+    with torch.inference_mode():
+        return torch.cat(
+            [
+                module(some.to(device), None, of_some.to(device)).float().cpu()
+                for some, of_some in zip(ids.split(at_once), types.split(at_once), strict=True)
+            ]
+        )
 
 
 class SpanTagger:

@@ -11,7 +11,18 @@ from accelerate.tracking import get_available_trackers
 
 from ..errors import ConfigError
 
-__all__ = ["accelerator"]
+__all__ = ["accelerator", "check_trackers"]
+
+
+def check_trackers(trackers: Sequence[str]) -> None:
+    """Raise ConfigError for a name that is none of a tracker here."""
+    there = {str(getattr(one, "value", one)) for one in get_available_trackers()}
+    for name in trackers:
+        if name not in there:
+            raise ConfigError(
+                f"no tracker {name!r} here: install its package, or name one of "
+                f"{', '.join(sorted(there)) or 'none (none is installed)'}."
+            )
 
 
 def accelerator(device: torch.device, trackers: Sequence[str], folder: Path) -> Accelerator:
@@ -25,13 +36,7 @@ def accelerator(device: torch.device, trackers: Sequence[str], folder: Path) -> 
     Raises:
         ConfigError: there is no such tracker.
     """
-    there = {str(getattr(one, "value", one)) for one in get_available_trackers()}
-    for name in trackers:
-        if name not in there:
-            raise ConfigError(
-                f"no tracker {name!r} here: install its package, or name one of "
-                f"{', '.join(sorted(there)) or 'none (none is installed)'}."
-            )
+    check_trackers(trackers)
     return Accelerator(
         cpu=device.type == "cpu",
         device_placement=False,  # the module is where it belongs

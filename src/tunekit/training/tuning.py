@@ -92,7 +92,7 @@ def decide(head: Judged, tuned: Judged, rows: int) -> Decision:
     apart = difference(tuned.losses, head.losses)
     shown = f"log loss {apart.mean:+.4f} against the head's [{apart.low:+.4f}, {apart.high:+.4f}]"
     if rows >= ENOUGH:
-        taken = not apart.low > 0
+        taken = apart.low <= 0  # nothing that isn't a number is taken
         prior = f"from {ENOUGH:,} rows on it is taken unless it is clearly worse"
     else:
         taken = apart.high < 0

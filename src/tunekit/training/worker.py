@@ -44,6 +44,10 @@ def train(run: RunFolder) -> dict[str, Any]:
     """
     started, timings = time.monotonic(), Timings(run)
     recipe = Recipe.read(run.recipe)
+    if recipe.trackers:
+        from .trackers import check_trackers  # accelerate takes a while to import
+
+        check_trackers(recipe.trackers)
     train = read_examples(run.train, recipe.shape)
     validation = read_examples(run.validation, recipe.shape) if run.validation.exists() else None
     # A worker that was killed between artifact and result, or an earlier attempt, left one.

@@ -563,6 +563,39 @@ def test_changed_base_weights_are_noticed(tiny_encoder: Path, tmp_path: Path) ->
 
 
 @pytest.mark.torch
+def test_one_label_is_answered_for_many_texts(tiny_encoder: Path, tmp_path: Path) -> None:
+    backend = LocalBackend(home=tmp_path)
+    ref = backend.zero_shot(Classification(["only"]), str(tiny_encoder))
+    answers = ask(backend, ref, *[Passage(f"text {n}") for n in range(300)])
+    assert {one.by_label for one in answers} == {(("only", 1.0),)}
+
+
+@pytest.mark.torch
+def test_a_lack_of_memory_is_an_error_of_the_backend(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from tunekit.training.encoder import Encoder
+
+    backend = LocalBackend(home=tmp_path)
+    ref = backend.zero_shot(Classification(["a", "b"]), str(tiny_encoder))
+
+    def encode(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(Encoder, "encode", encode)
+    with pytest.raises(BackendError, match="device='cpu'"):
+        ask(backend, ref, Passage("x"))
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1])
+def test_seconds_between_checkpoints_are_a_number(seconds: float, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="checkpoint_seconds"):
+        LocalBackend(home=tmp_path, checkpoint_seconds=seconds)
+
+
+@pytest.mark.torch
 def test_zero_shot_reads_descriptions_and_is_made_once(tiny_encoder: Path, tmp_path: Path) -> None:
     backend = LocalBackend(home=tmp_path)
     task = Classification(["lost_card", "refund"], {"refund": "i want money back"})

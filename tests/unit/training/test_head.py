@@ -154,3 +154,34 @@ def test_values_that_were_tried_are_reported() -> None:
     assert len(said) >= 2
     assert said[0][1]["C"] == 10.0
     assert "held-out accuracy" in said[0][0]
+
+
+# --- rows of the same text ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_the_same_text_stay_together(seed: int) -> None:
+    texts = [f"text {n % 40}" for n in range(120)]
+    truth = [n % 40 % 4 for n in range(120)]
+    for split in hold_out(truth, seed, texts=texts):
+        fitted = {texts[place] for place in split.fitted}
+        held_out = {texts[place] for place in split.held_out}
+        assert not fitted & held_out
+        assert {truth[place] for place in split.fitted} == set(range(4))
+    again = [f"text {n}" for n in range(120)]
+    assert hold_out(truth, seed, texts=again) == hold_out(truth, seed)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_class_whose_texts_are_all_of_others_stays_fitted(seed: int) -> None:
+    texts = [f"text {n}" for n in range(20)] * 2
+    truth = [n % 2 for n in range(20)] + [2] * 20
+    for split in hold_out(truth, seed, texts=texts):
+        assert {truth[place] for place in split.fitted} == {0, 1, 2}
+
+
+def test_a_part_has_so_many_texts_at_the_most() -> None:
+    texts = [f"text {n % 1000}" for n in range(3_000)]
+    (split,) = hold_out([n % 2 for n in range(3_000)], 0, texts=texts, most=50)
+    assert len(split.held_out) == 150
+    assert len({texts[place] for place in split.held_out}) == 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch", reason="needs the extra local")
 
+from tunekit.errors import ConfigError, TunekitError  # noqa: E402
 from tunekit.shapes import Example, Passage, Weights  # noqa: E402
 from tunekit.training.artifact import read_tensors  # noqa: E402
 from tunekit.training.base_model import BaseModel  # noqa: E402
@@ -33,7 +35,7 @@ from tunekit.weights import read_folder  # noqa: E402
 WORDS = ("my", "card", "is", "lost", "i", "want", "money", "back", "thanks", "great", "the", "app")
 #: The label hangs on the order of two words, which a mean of words hardly shows.
 ROWS = [
-    (" ".join([*WORDS[n % 5 : n % 5 + 3], *pair]), label)
+    (" ".join([WORDS[n // 5], *WORDS[n % 5 : n % 5 + 3], *pair]), label)
     for n in range(15)
     for pair, label in ((("thanks", "back"), "yes"), (("back", "thanks"), "007"))
 ]
@@ -104,10 +106,11 @@ def test_a_tuned_encoder_learns_what_a_head_cannot_see(
 ) -> None:
     head = a_run(tmp_path / "head", tiny_encoder, method="head")
     learnt(head)
-    run = a_run(tmp_path / "run", tiny_encoder, method=method, epochs=60, learning_rate=5e-3)
+    assert right(head, tiny_encoder) < 0.9
+    given = {"epochs": 60, "learning_rate": 5e-3, "rows": MANY}
+    run = a_run(tmp_path / "run", tiny_encoder, method=method, **given)
     result = learnt(run)
-    assert right(run, tiny_encoder) > right(head, tiny_encoder)
-    assert right(run, tiny_encoder) > 0.9
+    assert right(run, tiny_encoder, MANY) > 0.9
     card = read_card(run.artifact)
     assert (card.method, card.weights) == (method, weights)
     assert card.temperature == result["temperature"]
@@ -122,7 +125,7 @@ def test_a_tuned_encoder_learns_what_a_head_cannot_see(
         "warmup": 0.1,
         "weight_decay": 0.01,
     }
-    assert result["metrics"]["held_out_rows"] == 6
+    assert 20 < result["metrics"]["held_out_rows"] < 30
     steps = [orjson.loads(line) for line in run.metrics.read_bytes().splitlines()]
     assert {one["stage"] for one in steps} == {"tuning", "going-on"}
     assert not run.checkpoints.exists()
@@ -255,3 +258,74 @@ def test_class_weights_count_in_loss_and_amount(tiny_encoder: Path) -> None:
     expected = 3 * each[0] + 0.5 * each[1] + 0.5 * each[2]
     assert weighted.loss(module, [0, 1, 2]).item() == pytest.approx(expected, rel=1e-4)
     assert plain.judge() is None
+
+
+def test_auto_takes_the_head_where_tuning_diverges(tmp_path: Path, tiny_encoder: Path) -> None:
+    rows = [(f"my card {label} {n}", label) for n in range(600) for label in ("yes", "007")]
+    given = {"rows": rows, "epochs": 1, "learning_rate": 1e30, "batch_size": 512}
+    run = a_run(tmp_path / "run", tiny_encoder, method="auto", **given)
+    said = learnt(run)["metrics"]["auto"]
+    assert said["took"] == "head"
+    assert "diverged" in said["why"]
+    assert right(run, tiny_encoder, rows[:40]) > 0.9
+
+
+def test_a_tuning_that_diverges_is_no_result(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = a_run(tmp_path, tiny_encoder, method="full", epochs=1, learning_rate=1e30)
+    with pytest.raises(TunekitError, match="learning_rate"):
+        learnt(run)
+    assert not run.artifact.exists()
+
+
+def test_held_out_rows_are_no_copies_of_fitted_ones(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = a_run(tmp_path, tiny_encoder, method="head", rows=[*MANY, *MANY, *MANY])
+    once = a_run(tmp_path / "once", tiny_encoder, method="head", rows=MANY)
+    repeated, single = learnt(run)["metrics"], learnt(once)["metrics"]
+    # Three copies of each row say no more of what the head can do than one does.
+    apart = repeated["held_out_accuracy"] - single["held_out_accuracy"]
+    assert abs(apart) < 0.1
+
+
+def test_texts_without_a_token_are_learnt_and_answered(tmp_path: Path, tiny_encoder: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(tiny_encoder, bare)
+    tokenizer = orjson.loads((bare / "tokenizer.json").read_bytes())
+    tokenizer["post_processor"] = None
+    (bare / "tokenizer.json").write_bytes(orjson.dumps(tokenizer))
+    given: dict[str, Any] = {"rows": [("", "yes"), *ROWS]}
+    for method in ("head", "full"):
+        more = {"epochs": 1} if method == "full" else {}
+        run = a_run(tmp_path / method, bare, method=method, **given, **more)
+        learnt(run)
+        answers = load(run.artifact, bare).predict([Passage(""), Passage("my card"), Passage("")])
+        assert [len(one.by_label) for one in answers] == [2, 2, 2]
+
+
+def test_out_of_memory_while_judging_takes_less_at_once(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = Classifier.forward
+    sizes: list[int] = []
+
+    def forward(self: Any, ids: Any, mask: Any) -> Any:
+        if torch.is_inference_mode_enabled():
+            if ids.numel() > 40:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            sizes.append(ids.numel())
+        return really(self, ids, mask)
+
+    monkeypatch.setattr(Classifier, "forward", forward)
+    run = a_run(tmp_path, tiny_encoder, method="full", epochs=1)
+    assert learnt(run)["metrics"]["held_out_rows"] > 0
+    assert sizes
+
+
+def test_an_unknown_tracker_is_refused_before_anything_is_done(
+    tmp_path: Path, tiny_encoder: Path
+) -> None:
+    run = a_run(tmp_path, tiny_encoder, method="head")
+    recipe = orjson.loads(run.recipe.read_bytes())
+    run.recipe.write_bytes(orjson.dumps({**recipe, "trackers": ["no-such-tracker"]}))
+    with pytest.raises(ConfigError, match="no-such-tracker"):
+        learnt(run)
+    assert events(run, "state") == []

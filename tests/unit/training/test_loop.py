@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch", reason="needs the extra local")
 
-from tunekit.training.loop import Group, train  # noqa: E402
+from tunekit.training.loop import Diverged, Group, train  # noqa: E402
 
 State = dict[str, Any]
 
@@ -364,8 +364,25 @@ def test_a_step_that_is_left_out_changes_no_weight(training: Training) -> None:
     points = training.points(rows=4)
     bad_rows(points, {0}, nan_loss)
     before = points.state()
-    assert training.train(points, epochs=2).skipped == 2
+    with pytest.raises(Diverged, match="learning_rate"):  # nothing was learnt in any step
+        training.train(points, epochs=2)
+    assert len(training.said("isn't finite")) == 2
     assert same(points.state(), before)
+
+
+def test_weights_that_are_ruined_are_no_result(training: Training) -> None:
+    points = training.points()
+    calls = iter(range(100))
+
+    def ruin(places: Any, loss: Any) -> Any:
+        if next(calls) == 17:  # in the last step, whose own gradient is still finite
+            with torch.no_grad():
+                next(points.module.parameters()).fill_(math.inf)
+        return loss
+
+    points.on_loss = ruin
+    with pytest.raises(Diverged):
+        training.train(points)
 
 
 def test_five_in_a_row_are_hopeless(training: Training) -> None:

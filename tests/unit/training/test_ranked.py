@@ -270,3 +270,12 @@ def test_a_head_that_does_not_fit_is_refused(
     save_file({"head": head[:-1].clone()}, run.artifact / HEAD)
     with pytest.raises(ModelError, match="doesn't fit a bi-encoder on tiny"):
         answering()
+
+
+def test_rows_that_only_judge_are_no_rows_to_learn() -> None:
+    from tunekit.training.option_rows import Lists
+    from tunekit.training.ranked import Known
+
+    rows = Lists([Question(f"q {n}", ("a", "b")) for n in range(30)], [[0.0, 1.0]] * 30)
+    assert Known(rows, 20, given=True).to_learn == 20
+    assert Known(rows, 20, given=False).to_learn == 30

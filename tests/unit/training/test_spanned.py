@@ -175,7 +175,8 @@ def test_a_rare_label_is_not_held_out() -> None:
     rows += [Row(Passage("my app"), (Span(3, 6, "rare"),))] * 4
     for seed in range(20):
         out = hold_out(rows, 12, random.Random(seed))
-        assert len(out) == 12
+        # A fifth of the spans may go, and the rows without one, all of the same text, are too many.
+        assert len(out) == 8
         assert max(out) < 60
     assert len(hold_out(rows[:6], 6, random.Random(0))) == 2  # those without a span
 

@@ -52,18 +52,27 @@ def rule_of(setup: Setup, routes: Sequence[Route]) -> str:
     if "auto" not in methods:
         why = "the first of these" if len(methods) > 1 else "there is no other for this task"
         return f"auto takes {methods[0]!r}: {why}"
+    given = setup.validation is not None
     if setup.route.shape == Shape.RANKED:
+        if not given and len(setup.data) < RANKED.from_rows:
+            return (
+                f"auto takes the bi-encoder: of {len(setup.data):,} rows none is held out to "
+                "compare the two by"
+            )
+        on, then = ("all rows", "") if given else ("a part of the rows", ", then learns from all")
+        others = "the rows that you named" if given else "the others"
         return (
-            "auto tunes both on a part of the rows and compares their log losses on the others; it "
-            "takes the bi-encoder unless the cross-encoder is clearly better, then learns from all"
+            f"auto tunes both on {on} and compares their log losses on {others}; it takes the "
+            f"bi-encoder unless the cross-encoder is clearly better{then}"
         )
     usual, unless = "full", "worse"
     if len(setup.data) < ENOUGH:
         usual, unless = "head", "better"
     return (
         f"auto fits the head, tunes the encoder from it on, and compares their log losses row by "
-        f"row on held-out rows; with {len(setup.data):,} rows it takes {usual!r} unless the 95 % "
-        f"interval says that 'full' is {unless}, then learns from all rows"
+        f"row on {'the rows that you named' if given else 'held-out rows'}; with "
+        f"{len(setup.data):,} rows it takes {usual!r} unless the 95 % interval says that 'full' is "
+        f"{unless}{'' if given else ', then learns from all rows'}"
     )
 
 

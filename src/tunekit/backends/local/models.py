@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import orjson
 
 from ...durable import new_folder, write_file
-from ...errors import MissingExtra, ModelError, StoreError
+from ...errors import BackendError, MissingExtra, ModelError, StoreError
 from ...shapes import Failure, Input, Outcome, Passage, Question, Shape
 from ...training.card import CARD, read_card
 from ...training.recipe import Recipe
@@ -78,6 +78,7 @@ class Models:
             ModelError: there is no such model, or it is damaged.
             WeightsError: its base weights are gone or changed.
             MissingExtra: torch isn't installed.
+            BackendError: the memory doesn't suffice.
         """
 
         def go_on(_: int = 0) -> None:
@@ -90,7 +91,19 @@ class Models:
         outcomes: list[Outcome | None] = [_refusal(one, shape) for one in inputs]
         places = [place for place, refused in enumerate(outcomes) if refused is None]
         go_on()
-        answers = runtime.predict([inputs[place] for place in places], go_on)
+        try:
+            answers = runtime.predict([inputs[place] for place in places], go_on)
+        except (MemoryError, RuntimeError) as error:
+            from ...training.memory import no_memory
+
+            why = no_memory(error)
+            if why is None:
+                raise
+            raise BackendError(
+                f"not enough memory to answer ({why}). Ask about fewer or shorter texts at once, "
+                "or set device='cpu'.",
+                backend="local",
+            ) from error
         for place, answer in zip(places, answers, strict=True):
             outcomes[place] = answer
         return [one for one in outcomes if one is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +57,7 @@ def check_machine(backend: str, machine: Machine) -> None:
             raise ConfigError(
                 f"{backend}: {name}={number!r}. Give a whole number from 1, or leave it out."
             )
-    if not machine.checkpoint_seconds >= 0:
+    if not 0 <= machine.checkpoint_seconds < math.inf:
         raise ConfigError(
             f"{backend}: checkpoint_seconds={machine.checkpoint_seconds!r}. Give the seconds "
             "between two checkpoints, from 0."
