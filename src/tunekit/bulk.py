@@ -7,7 +7,7 @@
       model/               the saved model that answers
       asked.jsonl          what is asked, in order
       parts/N/data/        the requests of one batch at the provider
-      parts/N/steps.jsonl  the remote steps that were taken for it
+      parts/N/steps.json   the remote steps that were taken for it
       parts/N/answers.jsonl
 
 The folder is there as a whole before anything is sent, so another process can go on at any time.
@@ -20,6 +20,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -27,7 +28,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .backends.base import Batches, State, Status, Step
-from .durable import append_line, disk_errors, locked, new_folder, write_file
+from .durable import disk_errors, locked, new_folder, write_file
 from .errors import JobNotFound, ModelError, StoreError, WaitTimeout
 from .formats.base import Header, Undecoded
 from .formats.examples import Examples, encode_input
@@ -68,18 +69,18 @@ class _Part:
     def __init__(self, folder: Path, run_id: str) -> None:
         self.folder = folder
         self.run_id = run_id
+        self._steps = folder / "steps.json"
 
     @property
     def steps(self) -> Sequence[Step]:
-        path = self.folder / "steps.jsonl"
-        with disk_errors(f"reading {path}"):
-            lines = path.read_bytes().splitlines() if path.exists() else []
-        return [Step(one["at"], one["name"], one["facts"]) for one in map(orjson.loads, lines)]
+        with disk_errors(f"reading {self._steps}"):
+            text = self._steps.read_bytes() if self._steps.exists() else b"[]"
+        return [Step(*one) for one in orjson.loads(text)]
 
     def note(self, name: str, **facts: Any) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        append_line(
-            self.folder / "steps.jsonl", orjson.dumps({"at": at, "name": name, "facts": facts})
+        write_file(
+            self._steps, orjson.dumps([tuple(one) for one in (*self.steps, Step(at, name, facts))])
         )
 
     @property
@@ -91,6 +92,14 @@ class _Part:
     @property
     def answers(self) -> Path:
         return self.folder / "answers.jsonl"
+
+    @property
+    def ended(self) -> Status | None:
+        """How it ended, once its answers were fetched: the provider may forget it from then on."""
+        for step in self.steps:
+            if step.name == "ended":
+                return Status(State(step.facts["state"]), step.facts["raw"], step.facts["error"])
+        return None
 
 
 class PredictionJob:
@@ -105,7 +114,7 @@ class PredictionJob:
             _Part(folder / "parts" / str(number), f"{self._facts.id}-{number}")
             for number in range(self._facts.parts)
         ]
-        self._statuses: list[Status] = [Status(State.CREATED, "created")] * len(self._parts)
+        self._statuses = [part.ended or Status(State.CREATED, "created") for part in self._parts]
 
     @property
     def id(self) -> str:
@@ -125,13 +134,15 @@ class PredictionJob:
 
     @property
     def status(self) -> State:
-        """How it stands, as last seen: that of the batch which is furthest behind."""
-        states = [status.state for status in self._statuses]
-        if not states or all(state.terminal for state in states):
-            ended = set(states) - {State.SUCCEEDED}
-            return ended.pop() if len(ended) == 1 and not set(states) - ended else State.SUCCEEDED
-        order = list(State)
-        return min((state for state in states if not state.terminal), key=order.index)
+        """How it stands, as last seen: that of the batch which is furthest behind, and once all are
+        over, the worst that became of one."""
+        states = {status.state for status in self._statuses}
+        under_way = [state for state in states if not state.terminal]
+        if under_way:
+            return min(under_way, key=list(State).index)
+        return next(
+            (one for one in (State.FAILED, State.CANCELLED) if one in states), State.SUCCEEDED
+        )
 
     def start(self) -> PredictionJob:
         """Bring to the provider what isn't there yet."""
@@ -152,9 +163,10 @@ class PredictionJob:
             if ref is None or self._statuses[place].state.terminal:
                 continue
             status = self._model.batches.poll_batch(ref)
-            if status.state.terminal and not part.answers.exists():
+            if status.state.terminal:
                 # Kept here as they came: the provider deletes its own copy some day.
                 write_file(part.answers, self._model.batches.batch_lines(ref))
+                part.note("ended", state=str(status.state), raw=status.raw, error=status.error)
             self._statuses[place] = status
         return self
 
@@ -204,7 +216,7 @@ class PredictionJob:
         for part in self._parts:
             if part.answers.exists():
                 with disk_errors(f"reading {part.answers}"), part.answers.open("rb") as lines:
-                    outcomes.update(self._model.batches.batch_outcomes(lines, self._input))
+                    outcomes.update(self._model.batches.batch_outcomes(lines, self._inputs))
         answers = [
             self._model.read(asked, outcomes.get(place, self._missing()))
             for place, asked in enumerate(self._asked())
@@ -221,10 +233,9 @@ class PredictionJob:
         )
         return Failure("no-answer", f"the provider has no answer to it (its batches: {said})")
 
-    def _input(self, place: int) -> Input:
-        if not hasattr(self, "_inputs"):
-            self._inputs = [self._model.as_input(asked) for asked in self._asked()]
-        return self._inputs[place]
+    @cached_property
+    def _inputs(self) -> list[Input]:
+        return [self._model.as_input(asked) for asked in self._asked()]
 
     def _asked(self) -> Iterator[Asked]:
         path = self._folder / "asked.jsonl"

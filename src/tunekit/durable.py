@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from .errors import StoreError, TunekitError
 
-__all__ = ["append_line", "disk_errors", "locked", "new_folder", "sweep", "write_file"]
+__all__ = ["disk_errors", "locked", "new_folder", "sweep", "write_file"]
 
 
 @contextmanager
@@ -67,18 +67,6 @@ def write_file(path: Path, chunks: bytes | Iterable[bytes]) -> None:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
-
-
-def append_line(path: Path, line: bytes) -> None:
-    """Add a line to a file; it is on the disk when this returns.
-
-    Raises:
-        StoreError: the disk refused.
-    """
-    with disk_errors(f"writing {path}"), path.open("ab") as stream:
-        stream.write(line + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 @contextmanager

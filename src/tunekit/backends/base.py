@@ -8,7 +8,7 @@ then whichever of :class:`Trains`, :class:`Pauses`, :class:`Predicts`, :class:`K
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -223,7 +223,7 @@ class Batches(Protocol):
         ...
 
     def batch_outcomes(
-        self, lines: Iterable[bytes], asked: Callable[[int], Input]
+        self, lines: Iterable[bytes], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Outcome]]:
         """Those lines read, each with the number of the input it answers."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -273,9 +273,9 @@ class OpenAIBackend:
         return batches.lines(self._wire, ref)
 
     def batch_outcomes(
-        self, lines: Iterable[bytes], asked: Callable[[int], Input]
+        self, lines: Iterable[bytes], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Outcome]]:
-        return batches.outcomes(self._wire, lines, asked)
+        return batches.outcomes(self._wire, lines, inputs)
 
     def _asking(self, model: str) -> Asking:
         return Asking(self._deployment or model, self._concurrency, self._settings, self._logprobs)

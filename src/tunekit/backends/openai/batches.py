@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def lines(wire: Wire, ref: Ref) -> Iterator[bytes]:
 
 
 def outcomes(
-    wire: Wire, given: Iterable[bytes], asked: Callable[[int], Input]
+    wire: Wire, given: Iterable[bytes], inputs: Sequence[Input]
 ) -> Iterator[tuple[int, Outcome]]:
     """Those lines read, each with the number of its input. A line that can't be read is left out:
     its input has no answer then."""
@@ -168,7 +168,7 @@ def outcomes(
         try:
             one = orjson.loads(line)
             place = int(one["custom_id"])
-            yield place, _outcome(wire, one, asked(place))
+            yield place, _outcome(wire, one, inputs[place])
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, IndexError):
             continue
 
