@@ -143,7 +143,7 @@ def cancel(wire: Wire, ref: Ref) -> None:
     """Cancel a batch; one that is over stays as it is."""
     try:
         with wire.errors(f"cancelling batch {ref}"), wire.client() as client:
-            client.batches.cancel(ref)
+            client.batches.with_raw_response.cancel(ref)
     except (Conflict, InvalidRequest):
         if not status(wire, ref).state.terminal:
             raise

@@ -103,4 +103,4 @@ def read_file(wire: Wire, id: str) -> bytes:
 def delete_file(wire: Wire, id: str) -> None:
     """Delete a file. Raises NotFound where it is gone already."""
     with wire.errors(f"deleting file {id}"), wire.client() as client:
-        client.files.delete(id)
+        client.files.with_raw_response.delete(id)

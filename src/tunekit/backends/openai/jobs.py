@@ -193,7 +193,7 @@ def cancel(wire: Wire, ref: Ref) -> None:
     what = f"cancelling job {ref}"
     try:
         with wire.errors(what), wire.client() as client:
-            client.fine_tuning.jobs.cancel(ref)
+            client.fine_tuning.jobs.with_raw_response.cancel(ref)
     except (Conflict, InvalidRequest):
         if not status_of(wire, job(wire, ref)).state.terminal:
             raise
@@ -202,13 +202,13 @@ def cancel(wire: Wire, ref: Ref) -> None:
 def pause(wire: Wire, ref: Ref) -> None:
     """Pause a job."""
     with wire.errors(f"pausing job {ref}"), wire.client() as client:
-        client.fine_tuning.jobs.pause(ref)
+        client.fine_tuning.jobs.with_raw_response.pause(ref)
 
 
 def resume(wire: Wire, ref: Ref) -> None:
     """Let a paused job go on."""
     with wire.errors(f"resuming job {ref}"), wire.client() as client:
-        client.fine_tuning.jobs.resume(ref)
+        client.fine_tuning.jobs.with_raw_response.resume(ref)
 
 
 def events(wire: Wire, ref: Ref) -> list[Event]:

@@ -163,6 +163,18 @@ def test_pause_and_resume(server: OpenAIServer) -> None:
         job.pause()
 
 
+@pytest.mark.parametrize("step", ["cancel", "pause", "resume"])
+def test_what_answers_garbage_was_asked_all_the_same(server: OpenAIServer, step: str) -> None:
+    server.story = ("running",) * 9
+    job = tunekit.submit(data(), backend=over(server))
+    if step == "resume":
+        job.pause()
+    server.script(f"POST /fine_tuning/jobs/{job.record.ref}/{step}", Fault("garble", worked=True))
+    getattr(job, step)()
+    expected = {"cancel": "cancelled", "pause": "paused", "resume": "running"}
+    assert job.refresh().status == expected[step]
+
+
 def test_a_backend_without_pause_says_so() -> None:
     job = tunekit.submit(data(), backend="fake")
     with pytest.raises(tunekit.UnsupportedTask, match="can't pause"):
