@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -24,12 +24,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--key-env", help="the environment variable with the key it asks for")
     given = parser.parse_args(arguments)
     key = os.environ.get(given.key_env) if given.key_env else None
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        OpenAIServer(given.folder, key=key, port=given.port) as server,
-    ):
+    told = threading.Event()
+    # Set here, since a process that was started in the background may ignore them.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    with OpenAIServer(given.folder, key=key, port=given.port) as server:
         print(server.url, flush=True)  # noqa: T201  # what the command is for
-        threading.Event().wait()
+        while not told.wait(0.2):  # in turns: a bare wait hears of no signal on Windows
+            pass
 
 
 if __name__ == "__main__":

@@ -437,5 +437,8 @@ def test_the_command_serves_until_interrupted(tmp_path: Path) -> None:
         assert httpx2.get(f"{url}/files").status_code == 401
         good = httpx2.get(f"{url}/files", headers={"authorization": "Bearer sk-right"})
         assert good.json()["data"] == []
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        try:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
