@@ -17,8 +17,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# The same examples in every gate, and no deadline: a busy machine isn't a fault.
-settings.register_profile("tunekit", deadline=None, derandomize="CI" in os.environ)
+# The same examples in every gate, and half as many as elsewhere; and no deadline: a busy machine
+# isn't a fault.
+GATE = "CI" in os.environ
+settings.register_profile(
+    "tunekit", deadline=None, derandomize=GATE, max_examples=50 if GATE else 100
+)
 settings.load_profile("tunekit")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -137,7 +137,7 @@ class OpenAIHarness(BackendHarness):
             home=home,
             base_url=provider.server.url,
             api_key_env=self.key_env,
-            timeout=1.0,
+            timeout=0.6,
             retries=1,
             settle=0.0,
         )

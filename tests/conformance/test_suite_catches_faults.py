@@ -109,7 +109,7 @@ class _Blank:
 class RetriesCreates(FakeBackend):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._client = _Eager(self.name, self._client.base_url, key_env=self._client.key_env)
+        self._client = _Eager(self.name, self._client.base_url, key_env=self._client.key.variable)
         self._client.timeout = 1.0
         self._client.first_wait = 0.01
 

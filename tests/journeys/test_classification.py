@@ -52,6 +52,7 @@ def test_every_class_of_banking77(shared: Path, minilm_home: Path, tmp_path: Pat
     assert right / len(data) > 0.9
 
 
+@pytest.mark.soak
 def test_every_class_of_germeval(shared: Path, minilm_home: Path, tmp_path: Path) -> None:
     corpus = shared / "data" / "cls_germeval2018_de" / "train.jsonl"
     whole = Dataset.read(corpus, Classification())

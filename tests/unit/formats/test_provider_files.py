@@ -21,6 +21,7 @@ KTO = (
     "says of one answer alone whether it is good (KTO), which is no task here: a pair has a better "
     "and a worse answer. If it means something else, rename the key."
 )
+CALLS = "calls a tool, which isn't part of any task."
 TOOLS, IMAGES = "tools aren't part of any task.", "images aren't part of any task."
 QUESTIONS = "the last turn is by user, not by assistant."
 
@@ -73,8 +74,7 @@ def test_rows_are_read_and_the_others_counted(
         # Three call tools; the others have an empty list of them and two to five rounds.
         ("llama_factory/glaive_toolcall_en_demo.json", "sharegpt", TEXT, {TOOLS: 3, ROUNDS: 7}),
         ("llama_factory/mllm_demo.json", "sharegpt", TEXT, {IMAGES: 6}),
-        ("openai/drone_training.head60.jsonl", "openai-chat", TEXT, {TOOLS: 60}),
-        ("azure_openai/sft_stock_toolcall_training.jsonl", "openai-chat", TEXT, {TOOLS: 86}),
+        ("openai/drone_training.head60.jsonl", "openai-chat", TEXT, {CALLS: 60}),
         ("azure_openai/rft_medmcq_validation.head60.jsonl", "openai-chat", TEXT, {QUESTIONS: 60}),
     ],
 )
@@ -84,6 +84,14 @@ def test_what_is_no_task_here_is_said_record_by_record(
     with pytest.raises(DataError, match="no rows that could be read") as caught:
         Dataset.read(folder / name, task, format=format, on_error="skip")
     assert Counter(one.message for one in caught.value.findings) == left_out
+
+
+def test_tools_that_are_offered_and_not_called_come_along(folder: Path) -> None:
+    path = folder / "azure_openai" / "sft_stock_toolcall_training.jsonl"
+    data = Dataset.read(path, TEXT, format="openai-chat", on_error="skip")
+    assert len(data) == 50
+    assert Counter(one.message for one in data.misread) == {CALLS: 36}
+    assert all("get_current_stock_price" in str(row.get("tools")) for row in data)
 
 
 @pytest.mark.parametrize("name", ["conversation.json", "conversation.missingturns.json"])
