@@ -32,6 +32,7 @@ def _table(path: Path, rows: list[tuple[str, str]]) -> Path:
     return path
 
 
+@pytest.mark.soak
 def test_every_class_of_banking77(shared: Path, minilm_home: Path, tmp_path: Path) -> None:
     corpus = shared / "data" / "cls_banking77"
     shots = Dataset.read(corpus / "16shot" / "train.jsonl", Classification())

@@ -59,7 +59,7 @@ class Labels:
         return answers
 
     def _answers(self, texts: list[str], progress: Progress | None) -> list[Weights]:
-        if self._quick and len(texts) >= MANY and len(self.card.labels) > 1:
+        if self._quick and len(texts) >= MANY and len(self._head.bias) > 1:
             logits = logits_of_many(self._encoder, self._head, texts, progress)
         else:
             logits = self._head.logits(self._encoder.encode(texts, progress))
