@@ -253,8 +253,8 @@ class Dataset:
             InputError: ``against`` is no data set.
             WeightsError: there is no such base model.
         """
-        task = self._table.task
-        return check(self, task, against=against, near_duplicates=near_duplicates, model=model)
+        table = self._table
+        return check(self, table, against=against, near_duplicates=near_duplicates, model=model)
 
     def fix(self, codes: Iterable[str] | None = None) -> Fixed:
         """The data set without what has one safe way out, and every change that this takes.

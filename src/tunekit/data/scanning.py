@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import DataError, InputError
 from ..tasks.base import Task
+from .likely import likely_formats
 from .sources import Source
 from .table import Table, scan
 
@@ -26,11 +27,18 @@ def scanned(
     """A source read through once, and the task with the labels that were found.
 
     Raises:
-        DataError: records that can't be read, unless they are to be left out; no row at all.
+        DataError: records that can't be read, unless they are to be left out; no row at all. Where
+            that is because the file is in another format, the message says which.
     """
     if on_error not in ("raise", "skip"):
         raise InputError(f"on_error={on_error!r}: it is 'raise' or 'skip'")
     table = scan(source, task, options)
+    if not len(table) and (names := likely_formats(source, task)):
+        said = " or ".join(f"format={name!r}" for name in names)
+        raise DataError(
+            f"{source.name} is no table of {task.kind} rows, but a training file. "
+            f"Read it with {said}."
+        )
     if table.misread and on_error == "raise":
         count = table.misread_count
         raise DataError(

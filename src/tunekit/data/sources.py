@@ -61,6 +61,8 @@ class Source(ABC):
     name: str
     #: Whether opening it in the middle costs about as much as at the beginning.
     seeks: bool = True
+    #: Whether records are conversations of another tool, whose system turn is kept in ``meta``.
+    decodes: bool = False
 
     @abstractmethod
     def runs(self, line: int = 0, at: int = 0) -> Iterator[Run]:
@@ -143,6 +145,10 @@ class JsonSource(FileSource):
 
     def runs(self, line: int = 0, at: int = 0) -> Iterator[Run]:
         return _mapped(self._objects(), self._layout, at, 0)
+
+    def head(self, count: int) -> list[Any]:
+        """The first records as they stand."""
+        return self._objects()[:count]
 
     def _objects(self) -> list[Any]:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice, repeat
 from operator import attrgetter
 from pathlib import Path
@@ -190,6 +191,14 @@ class JsonlSource(TextSource):
             return self._layout.fields(value)
         except TooDeep as error:
             return Misread(line, None, str(error))
+
+    def head(self, count: int) -> list[Any]:
+        """The first records as they stand, without lines that are no JSON."""
+        found: list[Any] = []
+        for text in islice(filter(str.strip, Lines(self.path, self.encoding)), count):
+            with suppress(orjson.JSONDecodeError):
+                found.append(orjson.loads(text))
+        return found
 
     def runs(self, line: int = 0, at: int = 0) -> Iterator[Run]:
         lines = Lines(self.path, self.encoding, line or 1, at)

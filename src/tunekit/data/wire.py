@@ -69,7 +69,7 @@ class Decoder:
         row = self._lift(example)
         if isinstance(row, Finding):
             message = f"{row.message} {row.suggestion}" if row.suggestion else row.message
-            return Misread(line, row.field, message)
+            return Misread(line, row.field or _earlier_answer(example), message)
         fields = row.__dict__.copy()  # iterating over a model takes three times as long
         del fields["given_id"], fields["meta"]
         rest = self._leaves(record)
@@ -102,6 +102,15 @@ def _system_turn(example: Example) -> str | None:
             return None
 
 
+def _earlier_answer(example: Example) -> str | None:
+    """Where a conversation has an answer before its last, which no row has a place for."""
+    if isinstance(example.input, Turns):
+        for number, turn in enumerate(example.input.turns, start=1):
+            if turn.role == "assistant":
+                return f"turn {number}"
+    return None
+
+
 def _id(value: Any) -> str | None:
     """The id of a row, where that is what stands in a record under "id"."""
     if type(value) is int:
@@ -111,6 +120,8 @@ def _id(value: Any) -> str | None:
 
 class CodecSource(JsonlSource):
     """One record a line."""
+
+    decodes = True
 
     def __init__(self, path: Path, task: Task, wire: Codec, encoding: str) -> None:
         super().__init__(path, task, None, encoding=encoding)
@@ -122,6 +133,8 @@ class CodecSource(JsonlSource):
 
 class ListSource(JsonSource):
     """One JSON list of all records. It is read as a whole."""
+
+    decodes = True
 
     def __init__(self, path: Path, task: Task, wire: Codec, encoding: str) -> None:
         super().__init__(path, task, None, encoding)

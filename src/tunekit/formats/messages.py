@@ -21,6 +21,7 @@ __all__ = [
     "pair_of",
     "refused",
     "said",
+    "says_something",
     "text_of",
     "turns_in",
 ]
@@ -59,7 +60,7 @@ def refused(record: Any, *, tools: bool = False) -> Undecoded | None:
     if _REFUSING.isdisjoint(record):  # nearly always
         return None
     for key in () if tools else _TOOLS:
-        if (value := record.get(key)) and value != "[]":  # some write JSON inside a text
+        if says_something(record.get(key)):
             return Undecoded(key, "tools aren't part of any task.")
     for key in _MEDIA:
         if record.get(key):
@@ -72,6 +73,11 @@ def refused(record: Any, *, tools: bool = False) -> Undecoded | None:
                 "has a better and a worse answer. If it means something else, rename the key.",
             )
     return None
+
+
+def says_something(value: Any) -> bool:
+    """Whether what stands under one of :data:`EXTRAS` is more than an empty list."""
+    return bool(value) and value != "[]"  # some write JSON inside a text
 
 
 def turns_in(messages: Any, field: str, wording: Wording) -> tuple[Turn, ...] | Undecoded:
@@ -106,15 +112,20 @@ def text_of(record: dict[str, Any], key: str) -> str | Undecoded:
 
 
 def pair_of(
-    asked: Turns, chosen: str | Undecoded, rejected: str | Undecoded
+    asked: Turns,
+    chosen: str | Undecoded,
+    rejected: str | Undecoded,
+    *,
+    keys: tuple[str, str] = ("chosen", "rejected"),
 ) -> Example | Undecoded:
-    """An Example of two answers, of which one is better."""
+    """An Example of two answers, of which one is better; ``keys`` are those they stand under."""
     if isinstance(chosen, Undecoded):
         return chosen
     if isinstance(rejected, Undecoded):
         return rejected
     if chosen == rejected:
-        return Undecoded("rejected", "chosen and rejected are equal: neither is better.")
+        better, worse = keys
+        return Undecoded(worse, f"{better} and {worse} are equal: neither is better.")
     return Example(asked, Better(chosen, rejected))
 
 

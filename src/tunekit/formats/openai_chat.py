@@ -12,7 +12,7 @@ from typing import Any
 
 from ..shapes import Example, Said, Shape, Turns
 from .base import Container, Header, Undecoded
-from .messages import EXTRAS, OPENAI, refused, turns_in
+from .messages import EXTRAS, OPENAI, refused, says_something, turns_in
 
 __all__ = ["OpenAIChat"]
 
@@ -37,10 +37,15 @@ class OpenAIChat:
         return {"messages": messages}
 
     def leaves(self, record: Any) -> Mapping[str, Any]:
-        rest = {key: one for key, one in record.items() if one or key not in EXTRAS}
-        del rest["messages"]
+        rest = {
+            key: one
+            for key, one in record.items()
+            if key != "messages" and (key not in EXTRAS or says_something(one))
+        }
         last = record["messages"][-1]
-        return {**rest, "weight": last["weight"]} if "weight" in last else rest
+        if "weight" not in last:
+            return rest
+        return {"answer_weight" if "weight" in rest else "weight": last["weight"], **rest}
 
     def decode(self, record: Any, header: Header) -> Example | Undecoded:
         if (wrong := refused(record, tools=True)) is not None:
@@ -53,5 +58,6 @@ class OpenAIChat:
         if last.role != "assistant":
             return Undecoded("messages", f"the last turn is by {last.role}, not by assistant.")
         if messages[-1].get("weight") == 0:
-            return Undecoded("messages", "the last turn has weight 0: nothing is trained here.")
+            field = f"messages[{len(asked)}]"
+            return Undecoded(field, "the last turn has weight 0: nothing is trained here.")
         return Example(Turns(tuple(asked), header.choices, header.schema), Said(last.text))

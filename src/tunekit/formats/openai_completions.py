@@ -13,7 +13,7 @@ from typing import Any
 
 from ..shapes import Example, Role, Said, Shape, Turn, Turns
 from .base import Container, Header, Undecoded
-from .messages import refused, said, text_of
+from .messages import EXTRAS, refused, said, text_of
 
 __all__ = ["SEPARATOR", "STOP", "OpenAICompletions", "prompt_of", "said_of"]
 
@@ -28,9 +28,9 @@ class OpenAICompletions:
 
     name = "openai-completions"
     shapes = frozenset({Shape.CHAT})
-    keys = frozenset({"prompt", "completion"})
+    keys = frozenset({"prompt", "completion"}) | EXTRAS
     container: Container = "objects"
-    loses: frozenset[str] = frozenset()
+    loses = frozenset({"texts with the separator", "answers with the stop sequence"})
     changes = ""
 
     def encode(self, example: Example, header: Header) -> dict[str, Any]:

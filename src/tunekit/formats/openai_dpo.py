@@ -3,20 +3,23 @@
 ``{"input": {"messages": […]}, "preferred_output": [message], "non_preferred_output": [message]}``,
 as OpenAI's guide to direct preference optimization has it, and Azure, Together and Fireworks after
 it. Branches of its published schema from 2025 say ``preferred_completion`` instead; no server takes
-that, so such a record is told what it should say.
+that, so such a record is told what it should say. What else stands in ``input``, such as
+``parallel_tool_calls``, comes along as ``input`` in the ``meta`` of a row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import Better, Example, Shape, Turns
 from .base import Container, Header, Undecoded
-from .messages import OPENAI, answer_in, pair_of, refused, said, turns_in
+from .messages import EXTRAS, OPENAI, answer_in, pair_of, refused, said, turns_in
 
 __all__ = ["OpenAIDPO"]
 
 BETTER, WORSE = "preferred_output", "non_preferred_output"
+_ASKED = frozenset({"messages"}) | EXTRAS
 
 
 class OpenAIDPO:
@@ -24,7 +27,7 @@ class OpenAIDPO:
 
     name = "openai-dpo"
     shapes = frozenset({Shape.PAIR})
-    keys = frozenset({"input", BETTER, WORSE})
+    keys = frozenset({"input", BETTER, WORSE}) | EXTRAS
     container: Container = "objects"
     loses: frozenset[str] = frozenset()
     changes = ""
@@ -40,6 +43,11 @@ class OpenAIDPO:
             WORSE: [{"role": "assistant", "content": better.rejected}],
         }
 
+    def leaves(self, record: Any) -> Mapping[str, Any]:
+        rest = {key: one for key, one in record.items() if key not in self.keys}
+        inside = {key: one for key, one in record["input"].items() if key not in _ASKED}
+        return {**rest, "input": inside} if inside else rest
+
     def decode(self, record: Any, header: Header) -> Example | Undecoded:
         if (wrong := refused(record)) is not None:
             return wrong
@@ -52,7 +60,10 @@ class OpenAIDPO:
         if isinstance(turns, Undecoded):
             return turns
         return pair_of(
-            Turns(turns, header.choices, header.schema), _only(record, BETTER), _only(record, WORSE)
+            Turns(turns, header.choices, header.schema),
+            _only(record, BETTER),
+            _only(record, WORSE),
+            keys=(BETTER, WORSE),
         )
 
 

@@ -124,7 +124,7 @@ def test_what_others_write_is_read(record: dict[str, Any]) -> None:
         ({"messages": []}, "messages"),
         ({"messages": "text"}, "messages"),
         (chat(USER), "messages"),
-        (chat(USER, {**ANSWER, "weight": 0}), "messages"),
+        (chat(USER, {**ANSWER, "weight": 0}), "messages[1]"),
         (chat(USER, {**ANSWER, "tool_calls": [{}]}, tools=[{"type": "function"}]), "messages[1]"),
         (chat("text", ANSWER), "messages[0]"),
         (chat({"role": "tool", "content": "x"}, ANSWER), "messages[0]"),

@@ -287,6 +287,11 @@ WRITTEN = {
         "chosen": [ASSISTANT],
         "rejected": [BAD],
     },
+    "openai-dpo": {
+        "input": {"messages": [{"role": "system", "content": "s"}, USER]},
+        "preferred_output": [ASSISTANT],
+        "non_preferred_output": [BAD],
+    },
 }
 
 
@@ -323,6 +328,7 @@ ROUNDS = Turns((U, A, U))
         ("sharegpt", Turns(())),
         ("sharegpt-ranking", Turns((A, U))),
         ("trl-prompt-completion", Turns(())),
+        ("openai-dpo", Turns(())),
     ],
 )
 def test_what_a_layout_has_no_place_for_is_not_written(name: str, asked: Turns) -> None:
@@ -331,7 +337,10 @@ def test_what_a_layout_has_no_place_for_is_not_written(name: str, asked: Turns) 
         wire.encode(Example(asked, WORSE if Shape.PAIR in wire.shapes else GOOD), Header())
 
 
-@pytest.mark.parametrize("name", ["alpaca-ranking", "sharegpt-ranking", "trl-preference"])
+PAIRED = ["alpaca-ranking", "openai-dpo", "sharegpt-ranking", "trl-preference"]
+
+
+@pytest.mark.parametrize("name", PAIRED)
 def test_equal_answers_are_no_pair(name: str) -> None:
     with pytest.raises(ValueError, match="equal"):
         writer(name).encode(Example(ASKED, Better("same", "same")), Header())
@@ -369,6 +378,7 @@ WORDS = [
     "conversations", "messages", "from", "value", "role", "content", "system", "user", "human",
     "gpt", "assistant", "prompt", "completion", "chosen", "rejected", "instruction", "input",
     "output", "history", "tools", "images", "label", "type", "text", "tool_calls", "target",
+    "preferred_output", "non_preferred_output", "preferred_completion", "weight",
 ]  # fmt: skip
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS)
 JSON = st.recursive(
@@ -393,6 +403,8 @@ def mutated(record: Any, path: list[int], value: Any) -> Any:
 
 INSIDE = [record for name, record, _ in READ] + [
     {"messages": [USER, ASSISTANT]},
+    {"prompt": "u\n\n###\n\n", "completion": " good\nEND"},
+    WRITTEN["openai-dpo"],
     {"input": {"text": "a"}, "target": {"text": "b"}},
     {"input": {"turns": [USER]}, "target": {"weights": [["a", 1.0]]}},
     {"input": {"question": "a", "options": ["b"]}, "target": {"scores": [1.0]}},

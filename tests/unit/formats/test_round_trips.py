@@ -239,8 +239,15 @@ def refused(rows: Sequence[Row], loses: Sequence[str], task: Task) -> bool:
         return True
     if "NUL characters" in loses and any("\0" in one for row in rows for one in plain_cells(row)):
         return True
+    if "texts with the separator" in loses and any(map(parted, rows)):
+        return True
     with_context = sum(getattr(row, "context", None) is not None for row in rows)
     return "a context that only some rows have" in loses and 0 < with_context < len(rows)
+
+
+def parted(row: Row) -> bool:
+    """Whether a row may hold what parts a prompt, or ends an answer."""
+    return any(piece in repr(row.content) for piece in ("###", r"\nEND"))
 
 
 def plain_cells(row: Row) -> Iterator[str]:

@@ -25,7 +25,7 @@ from ...errors import (
 )
 from ...formats.openai_completions import STOP, prompt_of, said_of
 from ...shapes import Failure, Input, Outcome, Said, Turns
-from .label_odds import label_odds, tokens_in
+from .label_odds import Token, label_odds, tokens_in
 from .methods import completes
 from .wire import Wire
 
@@ -179,5 +179,19 @@ def outcome_of(answer: Mapping[str, Any], asked: Input, wire: Wire) -> Outcome:
 def _said(asked: Turns, said: str, logprobs: Any) -> Said:
     """The answer; of a closed set the likeliest one, with probabilities where they are real."""
     tokens = tokens_in(logprobs) if asked.choices else None
+    tokens = _spelling(tokens, said) if tokens else None
     odds = label_odds(asked.choices, tokens) if tokens else None
     return Said(odds[0][0], odds) if odds else Said(said)
+
+
+def _spelling(tokens: Sequence[Token], said: str) -> list[Token] | None:
+    """The tokens that spell the answer; ``None`` where they spell something else, as servers have
+    it that list an end token, a line of thought, or bytes: nothing can be said of odds then."""
+    path = ""
+    for count, token in enumerate(tokens, start=1):
+        path += token.text
+        if path == said:
+            return list(tokens[:count])
+        if not said.startswith(path):
+            return None
+    return None

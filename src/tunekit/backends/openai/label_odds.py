@@ -36,15 +36,18 @@ def tokens_in(logprobs: Any) -> list[Token] | None:
     for one in logprobs["content"]:
         match one:
             case {"token": str(text), "logprob": int() | float() as log}:
-                others = one.get("top_logprobs") or []
+                others = one.get("top_logprobs")
+                others = others if isinstance(others, list) else []
             case _:
                 return None
         instead = {
-            other["token"]: float(other["logprob"])
+            other["token"]: min(0.0, float(other["logprob"]))
             for other in others
-            if isinstance(other, dict) and isinstance(other.get("token"), str)
+            if isinstance(other, dict)
+            and isinstance(other.get("token"), str)
+            and isinstance(other.get("logprob"), int | float)
         }
-        tokens.append(Token(text, float(log), instead))
+        tokens.append(Token(text, min(0.0, float(log)), instead))
     return tokens
 
 

@@ -18,17 +18,19 @@ from .normal_form import NormalForm
 from .promises import Promises
 from .repeats import Repeats
 from .texts import Texts
+from .told import Told
 
 if TYPE_CHECKING:
     from ...tasks.base import Task
     from ..dataset import Dataset
+    from ..table import Table
 
 __all__ = ["check"]
 
 
 def check(
     data: Dataset,
-    given: Task,
+    table: Table,
     *,
     against: Dataset | None = None,
     near_duplicates: bool = True,
@@ -36,7 +38,7 @@ def check(
 ) -> Findings:
     """Every row against the task, then the set as a whole.
 
-    ``given`` is the task before data told it their labels: the one that ``fix`` mends by.
+    ``table`` has the task before data told it their labels: the one that ``fix`` mends by.
     """
     if against is not None and not isinstance(against, type(data)):
         raise InputError(
@@ -48,9 +50,9 @@ def check(
         nothing = Finding("no-rows", "error", "there are no rows.", suggestion=advice)
         return Findings([nothing], figures={"rows": 0}, counts={"no-rows": 1}, data=data)
     lines = array("Q")
-    promises = Promises(given, _of_rows(data.task))
+    promises = Promises(table.task, _of_rows(data.task))
     collection = Collection(lambda row: data.place(lines[row]), promises.kept)
-    checks = _checks(data, lines, against, near_duplicates, model)
+    checks = _checks(data, lines, against, near_duplicates, model, table.source.decodes)
     first = 0
     for portion in data.portions():
         lines.extend(portion.lines)
@@ -71,6 +73,7 @@ def _checks(
     against: Dataset | None,
     near_duplicates: bool,
     model: str | None,
+    decodes: bool,
 ) -> list[Check]:
     repeats = Repeats(data, lines, against)
     meaning, texts, normal_form = _of_rows(data.task)
@@ -83,6 +86,8 @@ def _checks(
         Diversity(len(data)),
         Labels(data, against),
     ]
+    if decodes:
+        checks.append(Told(data.task))
     if near_duplicates:
         checks.append(NearRows(data, repeats))
     if model is not None:

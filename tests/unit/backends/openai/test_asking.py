@@ -18,6 +18,7 @@ import tunekit
 from tunekit import Classification, Dataset, Extraction, Transformation, errors
 from tunekit.backends.base import ModelRef
 from tunekit.backends.openai import OpenAIBackend
+from tunekit.backends.openai.asking import _said
 from tunekit.shapes import Failure, Input, Said, Turn, Turns
 from tunekit.testing.openai import OpenAIServer
 from tunekit.testing.server import Fault
@@ -150,6 +151,23 @@ def test_what_is_no_answer_is_a_failure(
     (answer,) = model.predict(["my car"], errors="return")
     assert isinstance(answer, Failure)
     assert answer.code == code
+
+
+@pytest.mark.parametrize("odd", [5, [{"token": "no"}], [{"token": "no", "logprob": None}], None])
+def test_odd_logprobs_cost_no_answer(odd: Any) -> None:
+    token = {"token": "yes", "logprob": 1000, "top_logprobs": odd}
+    asked = Turns((Turn("user", "?"),), ("no", "yes"))
+    assert _said(asked, "yes", {"content": [token]}).text == "yes"
+
+
+@pytest.mark.parametrize("spelt", [["yes", "<|im_end|>"], ["think", "yes"], ["", "yes."], [""]])
+def test_tokens_that_spell_something_else_make_no_label(spelt: list[str]) -> None:
+    content = [
+        {"token": one, "logprob": -0.1, "top_logprobs": [{"token": "no", "logprob": -3.0}]}
+        for one in spelt
+    ]
+    asked = Turns((Turn("user", "?"),), ("no", "yes"))
+    assert _said(asked, "yes", {"content": content}).text == "yes"
 
 
 def test_an_injected_client_is_used(home: Path, httpx2_mock: respx.MockRouter) -> None:

@@ -1,0 +1,48 @@
+"""Which format a file is in that was taken for a table of JSON objects, and isn't one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..formats.base import Codec, Writes
+from ..formats.registry import codecs
+from ..shapes import Example
+from ..tasks.base import Misread, Task
+from .sources import JsonSource, Source
+from .text import JsonlSource
+from .wire import NO_HEADER, Decoder
+
+__all__ = ["likely_formats"]
+
+#: Records that are looked at: the first may be the one that calls a tool.
+LOOKED_AT = 20
+
+
+def likely_formats(source: Source, task: Task) -> tuple[str, ...]:
+    """The formats in which some of a file's first records are rows of this task.
+
+    Where one of them would write such a record as it stands, only those that would: many layouts
+    are read that look alike, such as ``messages`` of a ShareGPT file.
+    """
+    if type(source) is not JsonSource and type(source) is not JsonlSource:
+        return ()
+    records = source.head(LOOKED_AT)
+    read = [
+        wire
+        for wire in codecs()
+        if wire.container == "objects" and not wire.shapes.isdisjoint(task.offers)
+        if not all(isinstance(Decoder(task, wire)(0, one), Misread) for one in records)
+    ]
+    written = [wire for wire in read if any(_is_written_so(wire, one) for one in records)]
+    return tuple(wire.name for wire in written or read)
+
+
+def _is_written_so(wire: Codec, record: Any) -> bool:
+    example = wire.decode(record, NO_HEADER)
+    if not isinstance(wire, Writes) or not isinstance(example, Example):
+        return False
+    try:
+        written = wire.encode(example, NO_HEADER)
+    except ValueError:
+        return False  # what is read leniently has no place in what is written
+    return bool(written == record)
