@@ -16,6 +16,7 @@ The folder is there as a whole before anything is sent, so another process can g
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .backends.base import Batches, State, Status, Step
 from .durable import disk_errors, locked, new_folder, write_file
-from .errors import JobNotFound, ModelError, StoreError, WaitTimeout
+from .errors import BackendError, JobNotFound, ModelError, StoreError, WaitTimeout
 from .formats.base import Header, Undecoded
 from .formats.examples import Examples, encode_input
 from .patience import patiently, pause_after
@@ -37,6 +38,9 @@ from .shapes import Asked, Failure, Input, Outcome, Passage, Question
 from .unanswered import raise_failures
 
 __all__ = ["Answering", "PredictionJob", "find_bulk", "new_bulk"]
+
+
+log = logging.getLogger("tunekit")
 
 
 class Answering(Protocol):
@@ -148,7 +152,7 @@ class PredictionJob:
         """Bring to the provider what isn't there yet."""
         with locked(self._folder / "bulk.lock"):  # nobody else sends the same part meanwhile
             for part in self._parts:
-                if part.ref is None:
+                if part.ref is None and part.ended is None:
                     self._model.batches.submit_batch(part)
         return self.refresh()
 
@@ -159,7 +163,9 @@ class PredictionJob:
             BackendError: it couldn't be asked.
         """
         for place, part in enumerate(self._parts):
-            ref = part.ref
+            ended, ref = part.ended, part.ref
+            if ended is not None:  # maybe seen by another process
+                self._statuses[place] = ended
             if ref is None or self._statuses[place].state.terminal:
                 continue
             status = self._model.batches.poll_batch(ref)
@@ -172,9 +178,15 @@ class PredictionJob:
 
     def cancel(self) -> PredictionJob:
         """Stop it. Answers that are there already are kept."""
-        for part, status in zip(self._parts, self._statuses, strict=True):
-            if part.ref is not None and not status.state.terminal:
-                self._model.batches.cancel_batch(part.ref)
+        with locked(self._folder / "bulk.lock"):
+            for part in self._parts:
+                if part.ended is not None:
+                    continue
+                if part.ref is None and not any(step.name == "creating" for step in part.steps):
+                    part.note("ended", state=str(State.CANCELLED), raw="never sent", error=None)
+                    continue
+                # One whose creation nobody saw the answer of is looked for before.
+                self._model.batches.cancel_batch(part.ref or self._model.batches.submit_batch(part))
         return self.refresh()
 
     def wait(
@@ -192,19 +204,29 @@ class PredictionJob:
         """
         begun = time.monotonic()
         deadline = None if timeout is None else begun + timeout
+        try:
+            self._see_to_the_end(begun, deadline)
+        except BackendError as error:
+            if deadline is None or not error.retryable or time.monotonic() < deadline:
+                raise
+        if not all(status.state.terminal for status in self._statuses):
+            raise WaitTimeout(
+                f"predictions {self.id} are {self.status} after {timeout:g} s and go on. "
+                f"tunekit.attach_predictions({self.id!r}).wait() waits again.",
+                job_id=self.id,
+            )
+        return self.results(errors=errors)
+
+    def _see_to_the_end(self, begun: float, deadline: float | None) -> None:
+        """Look until all is over, or the time is."""
         patiently(self.start, deadline)
         while not all(status.state.terminal for status in self._statuses):
             pause = pause_after(time.monotonic() - begun)
             left = pause if deadline is None else deadline - time.monotonic()
             if left <= 0:
-                raise WaitTimeout(
-                    f"predictions {self.id} are {self.status} after {timeout:g} s and go on. "
-                    f"tunekit.attach_predictions({self.id!r}).wait() waits again.",
-                    job_id=self.id,
-                )
+                return
             time.sleep(min(pause, left))
             patiently(self.refresh, deadline)
-        return self.results(errors=errors)
 
     def results(self, *, errors: Literal["raise", "return"] = "raise") -> list[Any]:
         """The predictions that are there, in order, and a Failure in the place of each other one.
@@ -274,7 +296,15 @@ def new_bulk(home: Path, model: Answering, asked: Iterable[Asked]) -> Prediction
             parts += 1
         facts = _Facts(id=id, created=moment.isoformat(), inputs=count, parts=parts)
         write_file(building / "bulk.json", facts.model_dump_json(indent=1).encode())
-    return PredictionJob(folder, model).start()
+    job = PredictionJob(folder, model)
+    try:
+        return job.start()
+    except BackendError as error:
+        if not error.retryable:
+            raise
+        # It is on disk, and may be at the provider: to ask again would be to pay again.
+        log.warning("%s; predictions %s go on with wait()", error, job.id)
+        return job
 
 
 def find_bulk(home: Path, id: str) -> Path:

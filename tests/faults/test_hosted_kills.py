@@ -110,6 +110,7 @@ def _client(server: OpenAIServer, home: Path) -> subprocess.Popen[str]:
         "TUNEKIT_BACKENDS__SCRIPTED__BASE_URL": server.url,
         "TUNEKIT_BACKENDS__SCRIPTED__API_KEY_ENV": "SCRIPTED_KEY",
         "TUNEKIT_BACKENDS__SCRIPTED__SETTLE": "1",
+        "TUNEKIT_BACKENDS__SCRIPTED__TIMEOUT": "3",
         "SCRIPTED_KEY": KEY,
     }
     return subprocess.Popen(

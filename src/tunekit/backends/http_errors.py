@@ -166,7 +166,7 @@ def retry_after_of(headers: httpx2.Headers) -> float | None:
         pass
     try:
         moment = parsedate_to_datetime(told)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

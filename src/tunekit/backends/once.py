@@ -3,7 +3,8 @@
 Every remote step is noted in the run's journal before and after it is taken::
 
     uploading → uploaded      for each file
-    creating → created        or refused, where the provider surely did nothing
+    creating → created        or refused, where the provider surely did nothing;
+                              or unanswered, where nobody knows
 
 A create whose answer nobody saw (a time-out, a killed process) may have been done. Then the
 provider is searched for a job of this run, for a while, since a slow one may still be at it; only
@@ -59,6 +60,7 @@ def submit_once(
     journal: Journal,
     *,
     settle: float = 0.0,
+    timeout: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Ref:
     """Start the run's job, or find the one that was started.
@@ -66,7 +68,8 @@ def submit_once(
     Args:
         remote: the provider.
         journal: of the run; what was done before is read from it.
-        settle: seconds after an unanswered create in which a job may still appear.
+        settle: seconds in which a job may still appear after a create was given up.
+        timeout: seconds that a create may take. Who was killed meanwhile noted no end of it.
         sleep: how to wait for it.
 
     Raises:
@@ -78,8 +81,8 @@ def submit_once(
     asked = [step for step in journal.steps if step.name == "creating"]
     refused = sum(step.name == "refused" for step in journal.steps)
     if len(asked) > len(created) + refused:
-        waited_for = datetime.fromisoformat(asked[-1].at).timestamp() + settle
-        unseen = _appeared(remote, journal, created, waited_for, sleep)
+        until = _given_up(journal, timeout) + settle
+        unseen = _appeared(remote, journal, created, until, sleep)
         if unseen is not None:
             return unseen
     files = _upload(remote, journal)
@@ -88,13 +91,14 @@ def submit_once(
         ref = remote.begin(files)
     except MalformedAnswer:
         # It may have been done: look before this counts as a refusal.
-        unseen = _unseen(remote, journal, created)
+        until = datetime.now(UTC).timestamp() + settle
+        unseen = _appeared(remote, journal, created, until, sleep)
         if unseen is None:
             raise
         return unseen
     except BackendError as error:
-        if _surely_not_done(error):
-            journal.note("refused", status=error.status)
+        end = "refused" if _surely_not_done(error) else "unanswered"
+        journal.note(end, status=error.status)
         raise
     journal.note("created", id=ref)
     return ref
@@ -137,6 +141,13 @@ def _surely_not_done(error: BackendError) -> bool:
     return 400 <= error.status < 500 and error.status != 408
 
 
+def _given_up(journal: Journal, timeout: float) -> float:
+    """When the last create was given up, in seconds since 1970."""
+    last = [step for step in journal.steps if step.name in ("creating", "unanswered")][-1]
+    at = datetime.fromisoformat(last.at).timestamp()
+    return at if last.name == "unanswered" else at + timeout
+
+
 def _appeared(
     remote: Remote,
     journal: Journal,
@@ -154,9 +165,10 @@ def _appeared(
 
 
 def _unseen(remote: Remote, journal: Journal, seen: Sequence[Ref]) -> Ref | None:
-    """A job of this run whose creation nobody noted; noted now."""
+    """A job of this run whose creation nobody noted; noted now. Where an attempt was noted, one
+    that has ended is of an attempt before it."""
     for ref in remote.begun(journal):
-        if ref not in seen:
+        if ref not in seen and not (seen and remote.over(ref)):
             journal.note("created", id=ref)
             return ref
     return None

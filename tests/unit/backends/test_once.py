@@ -17,6 +17,7 @@ from tunekit.errors import (
     BackendTimeout,
     Conflict,
     InvalidRequest,
+    MalformedAnswer,
     NotFound,
     ServerFailed,
 )
@@ -24,6 +25,8 @@ from tunekit.errors import (
 
 class Notes:
     run_id = "run-1"
+    #: The step whose end isn't noted any more.
+    killed_at = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,6 +35,8 @@ class Notes:
         (folder / "data" / "train.jsonl").write_bytes(b"{}\n")
 
     def note(self, name: str, **facts: Any) -> None:
+        if name == self.killed_at:
+            raise KeyboardInterrupt
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.steps.append(Step(at, name, facts))
 
@@ -95,6 +100,51 @@ def test_a_job_that_appears_late_is_waited_for(notes: Notes) -> None:
     assert provider.jobs == ["job-1"]
 
 
+def test_that_time_begins_when_the_create_was_given_up(notes: Notes) -> None:
+    provider, naps = Provider(), []
+    provider.error, provider.blind = lost(), 2
+    with pytest.raises(BackendTimeout):
+        submit_once(provider, notes)
+    # It was asked for long ago, and given up just now.
+    notes.steps = [
+        one._replace(at="2020-01-01T00:00:00+00:00") if one.name == "creating" else one
+        for one in notes.steps
+    ]
+    provider.error = None
+    assert submit_once(provider, notes, settle=60, sleep=naps.append) == "job-1"
+    assert len(naps) == 2
+
+
+def test_who_was_killed_may_have_been_waiting_for_an_answer(notes: Notes) -> None:
+    provider, naps = Provider(), []
+    notes.killed_at = "created"
+    with pytest.raises(KeyboardInterrupt):
+        submit_once(provider, notes)
+    notes.killed_at = ""
+    provider.blind = 2
+    assert submit_once(provider, notes, timeout=60, sleep=naps.append) == "job-1"
+    assert len(naps) == 2
+
+
+def test_garbage_in_answer_is_looked_after_for_a_while(notes: Notes) -> None:
+    provider, naps = Provider(), []
+    provider.error, provider.blind = MalformedAnswer("what?", backend="mine"), 3
+    assert submit_once(provider, notes, settle=60, sleep=naps.append) == "job-1"
+    assert len(naps) == 3
+
+
+def test_a_job_of_an_attempt_before_is_not_gone_back_to(notes: Notes) -> None:
+    provider = Provider()
+    provider.jobs.append("job-0")  # was created long ago; nobody saw it until now
+    first = submit_once(provider, notes)
+    provider.ended |= {"job-0", first}
+    provider.error = lost()
+    with pytest.raises(BackendTimeout):
+        submit_once(provider, notes)
+    provider.error = None
+    assert submit_once(provider, notes) == "job-3"
+
+
 def test_after_that_time_it_is_created_again(notes: Notes) -> None:
     provider = Provider()
     provider.error, provider.works = lost(), False
@@ -151,17 +201,10 @@ def test_a_lost_answer_to_the_second_attempt_is_found(notes: Notes) -> None:
 
 def test_a_file_that_was_sent_before_a_kill_is_ours(notes: Notes) -> None:
     provider = Provider()
-    note = notes.note
-
-    def killed(name: str, **facts: Any) -> None:
-        if name == "uploaded":
-            raise KeyboardInterrupt
-        note(name, **facts)
-
-    notes.note = killed  # type: ignore[method-assign]
+    notes.killed_at = "uploaded"
     with pytest.raises(KeyboardInterrupt):
         submit_once(provider, notes)
-    notes.note = note  # type: ignore[method-assign]
+    notes.killed_at = ""
     submit_once(provider, notes)
     assert [step.facts["reused"] for step in notes.steps if step.name == "uploaded"] == [False]
     assert len(provider.files) == 1

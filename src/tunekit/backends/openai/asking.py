@@ -23,7 +23,7 @@ from ...errors import (
     NotFound,
     PermissionDenied,
 )
-from ...formats.openai_completions import STOP, prompt_of, said_of
+from ...formats.openai_completions import STOP, prompt_of
 from ...shapes import Failure, Input, Outcome, Said, Turns
 from .label_odds import Token, label_odds, tokens_in
 from .methods import completes
@@ -171,7 +171,8 @@ def outcome_of(answer: Mapping[str, Any], asked: Input, wire: Wire) -> Outcome:
         case {"message": {"content": str(said)}}:
             return _said(asked, said, first.get("logprobs"))
         case {"text": str(said)}:
-            return _said(asked, said_of(said), None)
+            # Cut at the stop sequence by the server; a line end before that is the answer's own.
+            return _said(asked, said.removeprefix(" ").removesuffix(STOP), None)
         case _:
             raise MalformedAnswer("the answer says nothing.", backend=wire.backend)
 

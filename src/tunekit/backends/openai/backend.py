@@ -117,8 +117,20 @@ class OpenAIBackend:
         self._home = home
         # Resolved now, so that a job goes where it went, whatever the environment says later.
         given["base_url"] = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-        self._options = {one: given[one] for one in USUAL if given[one] != USUAL[one]}
-        for least, option in ((1, "concurrency"), (0, "retries"), (1, "largest_file")):
+        if host_of(given["base_url"]) is Host.OPENAI:
+            given["organization"] = organization or os.environ.get("OPENAI_ORG_ID") or None
+            given["project"] = project or os.environ.get("OPENAI_PROJECT_ID") or None
+        self._options = {
+            one: given[one] for one in USUAL if given[one] != USUAL[one] or one == "base_url"
+        }
+        _check_whose(name, given)
+        for least, option in (
+            (1, "concurrency"),
+            (0, "retries"),
+            (1, "largest_file"),
+            (0.001, "timeout"),
+            (0, "settle"),
+        ):
             if given[option] < least:
                 raise ConfigError(f"{name}: {option}={given[option]}. Give {least} or more.")
         self.host = host_of(given["base_url"])
@@ -137,8 +149,8 @@ class OpenAIBackend:
             Key(name, api_key_env or None),
             timeout=timeout,
             retries=retries,
-            organization=organization,
-            project=project,
+            organization=given["organization"],
+            project=given["project"],
             http_client=http_client,
             async_http_client=async_http_client,
         )
@@ -168,7 +180,7 @@ class OpenAIBackend:
         if self.host is Host.OPENAI:
             self._look_at_base(work.model, journal)
         try:
-            return submit_once(attempt, journal, settle=self._settle)
+            return submit_once(attempt, journal, settle=self._settle, timeout=self._wire.timeout)
         except PermissionDenied as error:
             if error.code != CLOSED:
                 raise
@@ -190,8 +202,12 @@ class OpenAIBackend:
         if any(step.name == "base" for step in journal.steps):
             return
         what = f"looking at model {model}"
-        with self._wire.errors(what), self._wire.client() as client:
-            raw = client.models.with_raw_response.retrieve(model)
+        try:
+            with self._wire.errors(what), self._wire.client() as client:
+                raw = client.models.with_raw_response.retrieve(model)
+        except PermissionDenied as error:
+            log.warning("%s; going on without knowing when it ends", error)  # training needs less
+            return
         ends = self._wire.read(raw, what).get("shutdown_date")
         if ends:
             log.warning(
@@ -261,7 +277,7 @@ class OpenAIBackend:
 
     def submit_batch(self, journal: Journal) -> Ref:
         batch = batches.Batch(self._wire, journal.run_id, largest=self._largest)
-        return submit_once(batch, journal, settle=self._settle)
+        return submit_once(batch, journal, settle=self._settle, timeout=self._wire.timeout)
 
     def poll_batch(self, ref: Ref) -> Status:
         return batches.status(self._wire, ref)
@@ -279,3 +295,10 @@ class OpenAIBackend:
 
     def _asking(self, model: str) -> Asking:
         return Asking(self._deployment or model, self._concurrency, self._settings, self._logprobs)
+
+
+def _check_whose(backend: str, given: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an organisation or project that no header can name."""
+    for option in ("organization", "project"):
+        if given[option] is not None and not given[option].isascii():
+            raise ConfigError(f"{backend}: {option} is an id such as 'org-…', of ASCII letters.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from ...errors import Conflict, InvalidRequest, MalformedAnswer
+from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
 from ...shapes import Failure, Input, Outcome
 from ..base import Journal, Ref, State, Status
 from .asking import Asking, body_for, outcome_of
@@ -102,22 +103,15 @@ class Batch:
         return str(field(self._wire.read(raw, what), "id", str, self._wire))
 
     def begun(self, journal: Journal) -> Sequence[Ref]:
-        found: list[str] = []
-        after: dict[str, Any] = {}
-        while True:
-            what = "looking for batches"
-            with self._wire.errors(what), self._wire.client() as client:
-                raw = client.batches.with_raw_response.list(limit=PAGE, **after)
-            page = self._wire.read(raw, what)
-            batches = field(page, "data", list, self._wire)
-            for one in batches:
-                if not isinstance(one, dict) or not isinstance(one.get("id"), str):
-                    raise MalformedAnswer("a batch has no id.", backend=self._wire.backend)
-                if (one.get("metadata") or {}).get(RUN) == journal.run_id:
-                    found.append(one["id"])
-            if not batches or not page.get("has_more"):
-                return found[::-1]
-            after = {"after": batches[-1]["id"]}
+        found = self._wire.pages(
+            "looking for batches",
+            lambda client, after: client.batches.with_raw_response.list(limit=PAGE, **after),
+        )
+        return [
+            str(one["id"])
+            for one in found
+            if isinstance(one.get("metadata"), dict) and one["metadata"].get(RUN) == journal.run_id
+        ][::-1]
 
     def over(self, ref: Ref) -> bool:
         return False  # a batch that failed isn't tried again by itself
@@ -134,9 +128,11 @@ def status(wire: Wire, ref: Ref) -> Status:
     """How a batch stands."""
     answer = _batch(wire, ref)
     raw = field(answer, "status", str, wire)
-    errors = (answer.get("errors") or {}).get("data") or []
-    said = "; ".join(str(one.get("message")) for one in errors if isinstance(one, dict))
-    return Status(STATES.get(raw, State.UNKNOWN), raw, said or None)
+    errors = answer.get("errors")
+    listed = errors.get("data") if isinstance(errors, dict) else None
+    all_ = listed if isinstance(listed, list) else []
+    said = "; ".join(str(one.get("message")) for one in all_ if isinstance(one, dict))
+    return Status(STATES.get(raw, State.UNKNOWN), raw, wire.key.hide(said) or None)
 
 
 def cancel(wire: Wire, ref: Ref) -> None:
@@ -154,7 +150,9 @@ def lines(wire: Wire, ref: Ref) -> Iterator[bytes]:
     answer = _batch(wire, ref)
     for name in ("output_file_id", "error_file_id"):
         file = answer.get(name)
-        if isinstance(file, str):
+        if not isinstance(file, str) or not file:
+            continue
+        with suppress(NotFound):  # what is gone is no answer, and costs no other
             for line in read_file(wire, file).splitlines():
                 yield line + b"\n"
 

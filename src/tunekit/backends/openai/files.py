@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ...durable import disk_errors
-from ...errors import MalformedAnswer
 from .wire import Wire, field
 
 __all__ = ["file_name", "file_named", "read_file", "send_file"]
@@ -26,22 +25,17 @@ def file_name(path: Path, sha256: str) -> str:
 
 def file_named(wire: Wire, name: str, size: int, purpose: str) -> str | None:
     """The id of a whole file of this name and size that is there."""
-    after: dict[str, Any] = {}
-    while True:
-        what = "looking for files"
-        with wire.errors(what), wire.client() as client:
-            raw = client.files.with_raw_response.list(purpose=purpose, limit=PAGE, **after)
-        page = wire.read(raw, what)
-        files = field(page, "data", list, wire)
-        for file in files:
-            if not isinstance(file, dict):
-                raise MalformedAnswer("a file in the list is none.", backend=wire.backend)
-            whole = file.get("bytes") == size and file.get("status") != "error"
-            if file.get("filename") == name and whole:
-                return str(field(file, "id", str, wire))
-        if not files or not page.get("has_more"):
-            return None
-        after = {"after": field(files[-1], "id", str, wire)}
+    files = wire.pages(
+        "looking for files",
+        lambda client, after: client.files.with_raw_response.list(
+            purpose=purpose, limit=PAGE, **after
+        ),
+    )
+    for file in files:
+        whole = file.get("bytes") == size and file.get("status") != "error"
+        if file.get("filename") == name and whole:
+            return str(file["id"])
+    return None
 
 
 def send_file(wire: Wire, path: Path, name: str, purpose: Any, *, largest: int = LARGEST) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from ...errors import Conflict, InvalidRequest, MalformedAnswer
+from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
 from ...planning import Work
 from ..base import Event, Journal, Ref, State, Status
 from .files import LARGEST, file_name, file_named, send_file
 from .hosts import Host
-from .methods import body_of
+from .methods import AUTO, body_of, portable
 from .wire import Wire, field
 
 __all__ = [
     "Attempt",
+    "applied_of",
     "cancel",
     "events",
     "job",
@@ -111,20 +112,52 @@ class Attempt:
             return []
         # A minute for clocks that don't agree.
         since = datetime.fromisoformat(asked[0].at).timestamp() - 60
-        recent = takewhile(lambda one: _created(one) >= since, _all_jobs(self._wire, {}))
         ours = [
-            one for one in recent if not one.get("metadata") and one.get("training_file") in sent
+            one
+            for one in _all_jobs(self._wire, {})
+            if not one.get("metadata")
+            and one.get("training_file") in list(sent)
+            and one.get("validation_file") in [*sent, None]
+            and one.get("model") == self._work.model
+            and self._has_our_settings(one)
+            and _created(one) >= since
         ]
-        return ours[::-1]
+        return sorted(ours, key=_created)
+
+    def _has_our_settings(self, one: Mapping[str, Any]) -> bool:
+        """Whether every setting that was named is that of a job."""
+        applied, ours = applied_of(one), self._work.hyperparameters
+        return all(
+            applied.get(name, value) == value for name, value in ours.items() if value != AUTO
+        )
 
     def over(self, ref: Ref) -> bool:
-        state = status_of(self._wire, job(self._wire, ref)).state
+        try:
+            state = status_of(self._wire, job(self._wire, ref)).state
+        except NotFound:
+            return True  # forgotten
         return state in (State.FAILED, State.CANCELLED)
 
 
 def _created(one: Mapping[str, Any]) -> float:
+    """When a job was created; the latest of times where that isn't said."""
     at = one.get("created_at")
-    return float(at) if isinstance(at, int | float) else 0.0
+    return float(at) if isinstance(at, int | float) else math.inf
+
+
+def applied_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters of a job by portable names, wherever this server says them."""
+    method = answer.get("method")
+    method = method if isinstance(method, dict) else {}
+    inside = method.get(str(method.get("type")))
+    applied: dict[str, Any] = {}
+    for holder in (answer, inside if isinstance(inside, dict) else {}):
+        named = holder.get("hyperparameters")
+        applied.update(named if isinstance(named, dict) else {})
+    said = portable({name: value for name, value in applied.items() if value is not None})
+    if isinstance(answer.get("seed"), int):
+        said["seed"] = answer["seed"]
+    return said
 
 
 def jobs_of_run(wire: Wire, run_id: str) -> list[dict[str, Any]]:
@@ -140,21 +173,13 @@ def jobs_of_run(wire: Wire, run_id: str) -> list[dict[str, Any]]:
 
 def _all_jobs(wire: Wire, metadata: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Every job, newest first; where the server filters, only those with this metadata."""
-    after: dict[str, Any] = {}
     given: dict[str, Any] = {"metadata": metadata} if metadata else {}
-    while True:
-        what = "looking for jobs"
-        with wire.errors(what), wire.client() as client:
-            raw = client.fine_tuning.jobs.with_raw_response.list(limit=PAGE, **given, **after)
-        page = wire.read(raw, what)
-        jobs = field(page, "data", list, wire)
-        for one in jobs:
-            if not isinstance(one, dict) or not isinstance(one.get("id"), str):
-                raise MalformedAnswer("a job in the list has no id.", backend=wire.backend)
-            yield one
-        if not jobs or not page.get("has_more"):
-            return
-        after = {"after": jobs[-1]["id"]}
+    return wire.pages(
+        "looking for jobs",
+        lambda client, after: client.fine_tuning.jobs.with_raw_response.list(
+            limit=PAGE, **given, **after
+        ),
+    )
 
 
 def uses(wire: Wire, file: str) -> bool:
@@ -177,7 +202,9 @@ def job(wire: Wire, ref: Ref) -> dict[str, Any]:
 def status_of(wire: Wire, answer: Mapping[str, Any]) -> Status:
     """How a job stands, from what the provider says of it."""
     raw = field(answer, "status", str, wire)
-    return Status(STATES.get(raw, State.UNKNOWN), raw, _error(answer))
+    error = _error(answer)
+    shown = None if error is None else wire.key.hide(error)
+    return Status(STATES.get(raw, State.UNKNOWN), raw, shown)
 
 
 def _error(answer: Mapping[str, Any]) -> str | None:
@@ -213,28 +240,22 @@ def resume(wire: Wire, ref: Ref) -> None:
 
 def events(wire: Wire, ref: Ref) -> list[Event]:
     """All events of a job so far, oldest first."""
-    told: list[Event] = []
-    after: dict[str, Any] = {}
-    while True:
-        what = f"reading events of job {ref}"
-        with wire.errors(what), wire.client() as client:
-            raw = client.fine_tuning.jobs.with_raw_response.list_events(ref, limit=PAGE, **after)
-        page = wire.read(raw, what)
-        found = field(page, "data", list, wire)
-        told.extend(_event(wire, one) for one in found)
-        if not found or not page.get("has_more"):
-            break
-        after = {"after": found[-1]["id"]}
-    return told[::-1]  # the newest come first
+    told = wire.pages(
+        f"reading events of job {ref}",
+        lambda client, after: client.fine_tuning.jobs.with_raw_response.list_events(
+            ref, limit=PAGE, **after
+        ),
+    )
+    return [_event(wire, one) for one in told][::-1]  # the newest come first
 
 
 def _event(wire: Wire, one: Any) -> Event:
-    match one:
-        case {"id": str(), "created_at": int() | float() as at, "message": str(message)}:
-            data = one.get("data")
-        case _:
-            raise MalformedAnswer("an event has no id, time or message.", backend=wire.backend)
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    message, data = wire.key.hide(field(one, "message", str, wire)), one.get("data")
+    try:
+        at = datetime.fromtimestamp(field(one, "created_at", int, wire), UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise MalformedAnswer(f"an event is of no time ({error}).", backend=wire.backend) from error
+    moment = at.isoformat(timespec="milliseconds")
     if one.get("type") == "metrics" and isinstance(data, dict):
         return Event(moment, "metric", message, data)
     return Event(moment, "log", message, data if isinstance(data, dict) else {})

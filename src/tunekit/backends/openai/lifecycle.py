@@ -60,6 +60,7 @@ def base_of(model: str) -> Base | None:
     '2027-01-14'
     """
     name = model.removeprefix("ft:").partition(":")[0]
+    name = f"{name}-" if name == "gpt-4" else name  # of gpt-4o and gpt-4.1 it is no beginning
     fitting = [beginning for beginning in BASES if name.startswith(beginning)]
     return BASES[max(fitting, key=len)] if fitting else None
 

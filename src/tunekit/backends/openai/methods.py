@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ _OF_METHOD: Mapping[str, tuple[str, _Range]] = {
     "batch_size": ("batch_size", _Range("a whole number from 1 to 256", 1, 256, whole=True)),
     "learning_rate_multiplier": (
         "learning_rate_multiplier",
-        _Range("a number above 0", 0, math.inf),
+        _Range("a number above 0", 0, sys.float_info.max),
     ),
     "beta": ("beta", _Range("a number above 0, up to 2", 0, 2)),
 }
@@ -96,7 +96,7 @@ def checked(backend: str, route: Route, given: Mapping[str, Any]) -> dict[str, A
 
 def _check(backend: str, name: str, value: object) -> None:
     if name == "suffix":
-        if isinstance(value, str) and 1 <= len(value) <= LONGEST_SUFFIX:
+        if isinstance(value, str) and 1 <= len(value) <= LONGEST_SUFFIX and _is_utf8(value):
             return
         takes = f"a text of 1 to {LONGEST_SUFFIX} characters"
     else:
@@ -105,6 +105,14 @@ def _check(backend: str, name: str, value: object) -> None:
             return
         takes = allowed.words if name == "seed" else f"{allowed.words}, or 'auto'"
     raise HyperparameterError(f"{backend}: {name}={value!r}. It takes {takes}.")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def body_of(route: Route, hyperparameters: Mapping[str, Any], *, outside: bool) -> dict[str, Any]:

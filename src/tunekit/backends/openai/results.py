@@ -6,6 +6,7 @@ import base64
 import binascii
 import csv
 import io
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -13,8 +14,7 @@ from typing import Any
 from ...errors import BackendError
 from ..base import ModelRef, Ref, Trained
 from .files import read_file
-from .jobs import PAGE, job
-from .methods import portable
+from .jobs import PAGE, applied_of, job
 from .wire import Wire, field
 
 __all__ = ["figures_in", "result"]
@@ -32,35 +32,19 @@ def result(wire: Wire, ref: Ref) -> Trained:
     if isinstance(answer.get("trained_tokens"), int):
         metrics["trained_tokens"] = answer["trained_tokens"]
     # The model is there: that some of its figures aren't is no reason to lose it.
-    with suppress(BackendError):
+    with suppress(BackendError, csv.Error):
         metrics.update(_last_figures(wire, answer))
     with suppress(BackendError):
         checkpoints = _checkpoints(wire, ref)
         if checkpoints:
             metrics["checkpoints"] = checkpoints
-    return Trained(ModelRef(wire.backend, model), applied=_applied(answer), metrics=metrics)
-
-
-def _applied(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as they were in the end, wherever this server says so."""
-    method = answer.get("method")
-    kind = method.get("type") if isinstance(method, dict) else None
-    inside = method.get(kind) if isinstance(method, dict) else None
-    holders = (answer, inside if isinstance(inside, dict) else {})
-    applied: dict[str, Any] = {}
-    for holder in holders:
-        named = holder.get("hyperparameters")
-        applied.update(named if isinstance(named, dict) else {})
-    said = portable({name: value for name, value in applied.items() if value is not None})
-    if isinstance(answer.get("seed"), int):
-        said["seed"] = answer["seed"]
-    return said
+    return Trained(ModelRef(wire.backend, model), applied=applied_of(answer), metrics=metrics)
 
 
 def _last_figures(wire: Wire, answer: Mapping[str, Any]) -> dict[str, float]:
     """The last value of each column of the result file."""
     files = answer.get("result_files")
-    if not isinstance(files, list) or not files or not isinstance(files[0], str):
+    if not isinstance(files, list) or not files or not isinstance(files[0], str) or not files[0]:
         return {}
     last: dict[str, float] = {}
     for row in figures_in(read_file(wire, files[0])):
@@ -76,16 +60,17 @@ def figures_in(content: bytes) -> list[dict[str, float]]:
     >>> figures_in(base64.b64encode(b"step,train_loss\n1,2.5\n"))
     [{'step': 1.0, 'train_loss': 2.5}]
     """
-    if not content.lstrip().startswith(b"step"):
+    text = content.decode("utf-8-sig", errors="replace")
+    if "," not in text:
         with suppress(binascii.Error):
-            content = base64.b64decode(content, validate=False)
+            text = base64.b64decode(content, validate=False).decode("utf-8-sig", errors="replace")
     rows = []
-    for row in csv.DictReader(io.StringIO(content.decode("utf-8", errors="replace"))):
+    for row in csv.DictReader(io.StringIO("\n".join(text.splitlines()))):
         numbers = {}
         for name, cell in row.items():
             with suppress(TypeError, ValueError):
                 numbers[str(name)] = float(cell)
-        rows.append(numbers)
+        rows.append({name: one for name, one in numbers.items() if math.isfinite(one)})
     return rows
 
 

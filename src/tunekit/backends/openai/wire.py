@@ -7,11 +7,11 @@ half-filled object.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import cached_property
 from ssl import SSLContext
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import openai
@@ -21,6 +21,7 @@ from ...errors import (
     AuthenticationFailed,
     BackendError,
     BackendTimeout,
+    ConfigError,
     ConnectionFailed,
     MalformedAnswer,
 )
@@ -32,6 +33,10 @@ __all__ = ["Wire", "field"]
 
 #: What stands for a key where a server wants none: the SDK insists on one.
 NO_KEY = "none"
+#: Headers that say for whom calls are made.
+WHOSE = {"OpenAI-Organization": "organization", "OpenAI-Project": "project"}
+
+C = TypeVar("C")
 
 
 class Wire:
@@ -90,6 +95,15 @@ class Wire:
             "follow_redirects": False,
         }
 
+    def _made(self, kind: Callable[..., C], **more: Any) -> C:
+        try:
+            return kind(**self._transport(), **more)
+        except (ImportError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"{self.backend}: no connection can be made ({error}). Check SSL_CERT_FILE and the "
+                "proxies in the environment."
+            ) from error
+
     def _options(self, retries: int) -> dict[str, Any]:
         return {
             "api_key": self.key.value() or NO_KEY,
@@ -97,6 +111,10 @@ class Wire:
             "timeout": self.timeout,
             "max_retries": retries,
             **self._whose,
+            # The SDK reads these from the environment for any host; here options alone say them.
+            "default_headers": {
+                header: openai.Omit() for header, name in WHOSE.items() if self._whose[name] is None
+            },
         }
 
     @contextmanager
@@ -108,8 +126,7 @@ class Wire:
         """
         options = self._options(0 if once else self.retries)
         given = self._http_client
-        made = nullcontext(given) if given else httpx2.Client(**self._transport())
-        with made as http:
+        with nullcontext(given) if given else self._made(httpx2.Client) as http:
             yield openai.OpenAI(**options, http_client=http)
 
     @asynccontextmanager
@@ -121,7 +138,7 @@ class Wire:
         if given is not None:
             yield openai.AsyncOpenAI(**options, http_client=given)
             return
-        async with httpx2.AsyncClient(**self._transport(), limits=limits) as http:
+        async with self._made(httpx2.AsyncClient, limits=limits) as http:
             yield openai.AsyncOpenAI(**options, http_client=http)
 
     def read(self, answer: Any, what: str) -> dict[str, Any]:
@@ -149,6 +166,35 @@ class Wire:
             ) from cause
         return read
 
+    def pages(
+        self, what: str, ask: Callable[[openai.OpenAI, dict[str, Any]], Any]
+    ) -> Iterator[dict[str, Any]]:
+        """All things of a list, page by page.
+
+        Args:
+            what: is asked for, for messages.
+            ask: for one page, with ``after`` among its arguments from the second page on.
+
+        Raises:
+            BackendError: it couldn't be asked, or isn't a list of things with ids.
+        """
+        after: dict[str, Any] = {}
+        while True:
+            with self.errors(what), self.client() as client:
+                raw = ask(client, after)
+            page = self.read(raw, what)
+            things = field(page, "data", list, self)
+            for one in things:
+                if not isinstance(one, dict):
+                    raise MalformedAnswer(f"{what}: the list has {one!r:.40}", backend=self.backend)
+                field(one, "id", str, self)
+                yield one
+            if not things or not page.get("has_more"):
+                return
+            if after.get("after") == things[-1]["id"]:
+                raise MalformedAnswer(f"{what}: the list has no end.", backend=self.backend)
+            after = {"after": things[-1]["id"]}
+
     @contextmanager
     def errors(self, what: str) -> Iterator[None]:
         """Whatever a call inside raises is a BackendError. ``what`` is asked, for the message."""
@@ -172,7 +218,7 @@ class Wire:
             f"{what}: {raised.status_code} {said}. {advice or 'Check what was asked.'}",
             backend=self.backend,
             status=raised.status_code,
-            code=raised.code,
+            code=self.key.hide(raised.code) if raised.code else None,
             request_id=self.key.hide(raised.request_id) if raised.request_id else None,
             retry_after=retry_after_of(raised.response.headers),
         )
@@ -205,7 +251,7 @@ def field(answer: Mapping[str, Any], name: str, kind: type, wire: Wire) -> Any:
         MalformedAnswer: it is missing, or of another type.
     """
     value = answer.get(name)
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or value == "":
         raise MalformedAnswer(
             f"the answer has no {name!r} of type {kind.__name__}. {ADVICE[MalformedAnswer]}",
             backend=wire.backend,

@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--key-env", help="the environment variable with the key it asks for")
     given = parser.parse_args(arguments)
     key = os.environ.get(given.key_env) if given.key_env else None
+    if given.key_env and not key:
+        parser.error(f"the variable {given.key_env} holds no key")
     told = threading.Event()
     # Set here, since a process that was started in the background may ignore them.
     for number in (signal.SIGINT, signal.SIGTERM):

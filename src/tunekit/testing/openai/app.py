@@ -130,8 +130,11 @@ def make_app(state: State) -> Starlette:
     return Starlette(routes=routes)
 
 
-async def _body(request: Request) -> Any:
+async def _body(request: Request) -> dict[str, Any]:
     try:
-        return orjson.loads(await request.body())
+        body = orjson.loads(await request.body())
     except orjson.JSONDecodeError:
-        raise Refusal(400, "We could not parse the JSON body of your request.") from None
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal(400, "We could not parse the JSON body of your request.")
+    return body

@@ -65,6 +65,8 @@ def check_job(asked: Any, *, azure: bool) -> None:
 
 
 def _check_hyperparameters(kind: str, given: Any) -> None:
+    if given is not None and not isinstance(given, dict):
+        raise Refusal(400, "hyperparameters is no object", param="hyperparameters")
     for name, value in (given or {}).items():
         if name not in METHODS[kind]:
             raise Refusal(400, f"Unrecognized hyperparameter: {name}", param=name)

@@ -71,7 +71,7 @@ def create_upload(state: State, asked: Mapping[str, Any]) -> dict[str, Any]:
             raise Refusal(400, f"'{name}' is a required property", param=name)
     if asked["purpose"] not in PURPOSES:
         raise Refusal(400, f"'{asked['purpose']}' is no purpose", param="purpose")
-    if not 0 < asked["bytes"] <= LARGEST_UPLOAD:
+    if not isinstance(asked["bytes"], int) or not 0 < asked["bytes"] <= LARGEST_UPLOAD:
         raise Refusal(400, "an upload has up to 8 GB", param="bytes")
     upload = {
         "id": state.new_id("upload"),
@@ -107,6 +107,7 @@ async def add_part(state: State, request: Request, id: str) -> dict[str, Any]:
         if (given.size or 0) > LARGEST_PART:
             raise Refusal(413, "a part has up to 64 MB")
         part = state.new_id("part")
+        state.parts.setdefault(id, []).append(part)
         with state.path(part).open("wb") as kept:
             shutil.copyfileobj(given.file, kept)
     return {"id": part, "object": "upload.part", "created_at": now(), "upload_id": id}
@@ -116,7 +117,8 @@ def complete(state: State, id: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The file of an upload, its parts in the order that is named."""
     upload = _pending(state, id)
     parts = asked.get("part_ids")
-    if not isinstance(parts, list) or not all(state.path(str(part)).exists() for part in parts):
+    # Of this upload: a part is a file here, and its name comes from outside.
+    if not isinstance(parts, list) or not set(map(str, parts)) <= set(state.parts.get(id, [])):
         raise Refusal(400, "part_ids names parts of this upload", param="part_ids")
     file = state.new_file(upload["filename"], upload["purpose"])
     with state.path(file["id"]).open("wb") as whole:

@@ -53,7 +53,8 @@ def page_of(things: list[dict[str, Any]], query: Mapping[str, str], most: int) -
         if query["after"] not in ids:
             raise Refusal(400, f"no such object: {query['after']}", param="after")
         first = ids.index(query["after"]) + 1
-    limit = int(query.get("limit", 20))
+    said = query.get("limit", "20")
+    limit = int(said) if said.isdecimal() else 0
     if not 1 <= limit <= most:
         raise Refusal(400, f"limit is from 1 to {most}", param="limit")
     page = things[first : first + limit]

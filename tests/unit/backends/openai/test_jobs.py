@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import tunekit
 from tunekit import Classification, Dataset, Preference, errors
 from tunekit.backends.base import ModelRef
 from tunekit.backends.openai import OpenAIBackend
+from tunekit.backends.openai.hosts import OPENAI_URL
+from tunekit.backends.openai.results import figures_in
 from tunekit.shapes import Turn, Turns
 from tunekit.testing.openai import OpenAIServer
 from tunekit.testing.server import Fault
@@ -233,3 +236,106 @@ def test_openais_own_base_is_looked_at_first(home: Any, httpx2_mock: Any, caplog
         tunekit.submit(data(), backend=backend)
     assert jobs.called  # was there such a job already?
     assert {call.request.method for call in httpx2_mock.calls} == {"GET"}
+
+
+# --- whatever a server may answer -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,b\r1,2\rx", b"\xef\xbb\xbfstep,loss\n1,nan\n", b"\0,\0", b""]
+)
+def test_odd_figures_are_no_reason_to_lose_a_model(server: OpenAIServer, content: bytes) -> None:
+    job = tunekit.submit(data(), backend=over(server))
+    while job.refresh().status != "succeeded":
+        pass
+    (result,) = server.jobs()[0]["result_files"]
+    server._state.path(result).write_bytes(content)
+    model = job.wait(timeout=20)
+    assert model.predict("pet number 3").label == "pet"
+    figures = model.provenance["metrics"]
+    assert all(one == one for one in figures.values())  # none that is no number
+
+
+def test_figures_with_a_byte_order_mark_are_read() -> None:
+    assert figures_in("\ufeffstep,loss\n1,0.5\n".encode()) == [{"step": 1.0, "loss": 0.5}]
+
+
+def test_a_resume_goes_on_though_the_provider_forgot(server: OpenAIServer) -> None:
+    server.story = ("failed",)
+    with pytest.raises(tunekit.JobFailed):
+        tunekit.tune(data(), backend=over(server))
+    server._state.jobs.clear()
+    server.story = ("succeeded",)
+    assert tunekit.tune(data(), backend=over(server), resume=True).kind == "tuned"
+
+
+def test_another_runs_job_is_not_taken_for_ours(server: OpenAIServer) -> None:
+    server.keeps_metadata = False
+    first = tunekit.submit(data(), backend=over(server), epochs=3)
+    server.script("POST /fine_tuning/jobs", Fault("cut"))  # never arrives
+    with pytest.raises(errors.ConnectionFailed):
+        tunekit.submit(data(), backend=over(server), epochs=9)
+    second = tunekit.submit(data(), backend=over(server), epochs=9)
+    assert first.record.ref != second.record.ref
+    assert len(server.jobs()) == 2
+
+
+def test_the_address_is_kept_whatever_the_environment_says_later(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tunekit.backend("openai")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://proxy.example/v1")
+    assert OpenAIBackend(home=home, **built.options).options["base_url"] == OPENAI_URL
+
+
+def test_whose_calls_they_are_is_said_to_openai_alone(
+    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
+    over(server).find("no-run")
+    assert "openai-organization" not in server.requests[-1].headers
+    assert tunekit.backend("openai").options["organization"] == "org-mine"
+    over(server, organization="org-named").find("no-run")
+    assert server.requests[-1].headers["openai-organization"] == "org-named"
+
+
+def test_a_list_without_an_end_is_an_error(home: Path, httpx2_mock: Any) -> None:
+    url = "https://api.example.org/v1"
+    page = {"data": [{"id": "ftjob-1"}], "has_more": True}
+    httpx2_mock.get(f"{url}/fine_tuning/jobs").respond(json=page)
+    backend = OpenAIBackend(home=home, base_url=url, api_key_env="")
+    with pytest.raises(errors.MalformedAnswer, match="no end"):
+        backend.find("run-1")
+
+
+def test_the_key_in_a_providers_words_is_hidden(
+    home: Path, httpx2_mock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, key = "https://api.example.org/v1", "sk-told-0123456789"
+    monkeypatch.setenv("A_KEY", key)
+    said = {
+        "id": "ftjob-1",
+        "status": "failed",
+        "error": {"message": f"bad key {key}", "code": key},
+    }
+    httpx2_mock.get(f"{url}/fine_tuning/jobs/ftjob-1").respond(json=said)
+    backend = OpenAIBackend(home=home, base_url=url, api_key_env="A_KEY")
+    assert key not in str(backend.poll("ftjob-1"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout": -1}, {"settle": -1}, {"organization": "Möller"}, {"retries": -1}]
+)
+def test_options_that_cannot_be(options: dict[str, Any]) -> None:
+    with pytest.raises(tunekit.ConfigError):
+        tunekit.backend("openai", **options)
+
+
+def test_a_key_that_may_not_read_models_may_train(home: Path, httpx2_mock: Any) -> None:
+    url = "https://api.openai.com/v1"
+    httpx2_mock.get(f"{url}/fine_tuning/jobs").respond(json={"data": []})
+    models = httpx2_mock.get(f"{url}/models/gpt-4.1-mini-2025-04-14").respond(403)
+    files = httpx2_mock.get(f"{url}/files").respond(401)
+    with pytest.raises(errors.AuthenticationFailed):  # the step after it
+        tunekit.submit(data(), backend=OpenAIBackend(home=home, api_key_env=""))
+    assert models.called and files.called
