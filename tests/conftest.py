@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS_HOME = ROOT / ".cache" / "tunekit"
 #: What the tiny encoder has a token for.
 WORDS = ("my", "card", "is", "lost", "i", "want", "money", "back", "thanks", "great", "the", "app")
-#: Tests that repeat much and reach no line that quicker ones don't: watched line by line, they would
+#: Tests that repeat much and reach no line that quicker ones don't. Watched line by line they would
 #: take twice as long.
 UNWATCHED = (
     "tests/docs",
