@@ -186,6 +186,10 @@ class PredictionError(TunekitError):
         super().__init__(message)
 
 
+class RequirementNotMet(TunekitError, AssertionError):
+    """A comparison doesn't show what was required of it."""
+
+
 class JobError(TunekitError):
     """Something about a job."""
 

@@ -284,6 +284,11 @@ class Job:
             },
         )
 
+    @property
+    def trained_on(self) -> tuple[Path, str]:
+        """The rendered training rows of this run: the file, and the format it is in."""
+        return self.folder / "data" / "train.jsonl", self._work.route.format
+
     # --- inside ---------------------------------------------------------------------------------
 
     @property

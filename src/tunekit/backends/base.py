@@ -13,8 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from ..data.dataset import Dataset
 from ..planning import Estimate, Route, Setup, Work
-from ..shapes import Input, Outcome
+from ..shapes import Input, Outcome, Shape
 from ..tasks.base import Task
 
 __all__ = [
@@ -26,7 +27,12 @@ __all__ = [
     "ModelRef",
     "Pauses",
     "Predicts",
+    "Price",
+    "Prices",
     "Ref",
+    "Rules",
+    "Source",
+    "Sources",
     "State",
     "Status",
     "Step",
@@ -240,11 +246,58 @@ class Keeps(Protocol):
     def open(self, folder: Path) -> ModelRef: ...
 
 
+class Price(NamedTuple):
+    """What a thousand predictions cost: ``amount`` is None where no price is known, and never 0
+    for that. ``price_date`` is the day (ISO 8601) that the price was true on."""
+
+    amount: float | None
+    currency: str
+    price_date: str | None
+    note: str
+
+
+@runtime_checkable
+class Prices(Protocol):
+    """A backend whose answers cost money."""
+
+    def price_of(self, ref: ModelRef, inputs: Sequence[Input]) -> Price:
+        """What a thousand inputs like these cost, said without asking anybody."""
+        ...
+
+
+class Source(NamedTuple):
+    """What a job at a provider was trained on, fetched to this disk: a file, its format where the
+    provider says it, and the model that came of it, where one did."""
+
+    path: Path
+    format: str | None
+    model: str | None
+
+
+@runtime_checkable
+class Sources(Protocol):
+    """A backend that gives back what a job was trained on, whoever started it."""
+
+    def source_of(self, job: str, path: Path) -> Source:
+        """Fetch the training file of a job into this file."""
+        ...
+
+
 @runtime_checkable
 class ZeroShot(Protocol):
     """A backend that answers without training, from the task's own words."""
 
     def zero_shot(self, task: Task, model: str) -> ModelRef: ...
+
+
+@runtime_checkable
+class Rules(Protocol):
+    """A backend that answers by a rule made of what rows show, without reading what is asked, or
+    next to: what any model has to beat."""
+
+    def rule(self, data: Dataset) -> tuple[ModelRef, Shape]:
+        """Make the rule of these rows; gives where it is, and the shape it answers in."""
+        ...
 
 
 def supported(backend: Backend, tasks: Iterable[Task], model: str) -> dict[tuple[str, str], str]:

@@ -52,6 +52,7 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
         "fake": BuiltIn("tunekit.testing.fake:FakeBackend"),
         "local": BuiltIn("tunekit.backends.local:LocalBackend", extra="local"),
         "openai": BuiltIn("tunekit.backends.openai:OpenAIBackend", extra="openai"),
+        "trivial": BuiltIn("tunekit.backends.trivial:TrivialBackend"),
     },
     TASKS: {
         "classification": BuiltIn("tunekit.tasks.classification:Classification"),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..formats.base import Codec, Writes
 from ..formats.registry import codecs
 from ..shapes import Example
 from ..tasks.base import Misread, Task
+from .reading import open_source
 from .sources import JsonSource, Source
 from .text import JsonlSource
 from .wire import NO_HEADER, Decoder
 
-__all__ = ["likely_formats"]
+__all__ = ["format_of", "likely_formats"]
 
 #: Records that are looked at: the first may be the one that calls a tool.
 LOOKED_AT = 20
@@ -35,6 +37,12 @@ def likely_formats(source: Source, task: Task) -> tuple[str, ...]:
     ]
     written = [wire for wire in read if any(_is_written_so(wire, one) for one in records)]
     return tuple(wire.name for wire in written or read)
+
+
+def format_of(path: Path, task: Task) -> str | None:
+    """The format of a provider's training file; None where it is a table, or can't be told."""
+    likely = likely_formats(open_source(path, task, None, None, {}), task)
+    return likely[0] if len(likely) == 1 else None
 
 
 def _is_written_so(wire: Codec, record: Any) -> bool:

@@ -11,6 +11,7 @@ from ..tasks.preference import Preference
 from .classification import evaluate_classification
 from .extraction import evaluate_extraction
 from .preference import evaluate_preference
+from .transformation import evaluate_transformation
 
 __all__ = ["Report", "evaluate"]
 
@@ -31,6 +32,7 @@ _BY_KIND: dict[str, Callable[..., Report]] = {
     "classification": evaluate_classification,
     "extraction": evaluate_extraction,
     "preference": evaluate_preference,
+    "transformation": evaluate_transformation,
 }
 
 
@@ -65,7 +67,7 @@ def evaluate(
         goal = f" with goal={task.goal!r}" if isinstance(task, Preference) else ""
         raise UnsupportedTask(
             f"There is no evaluation for the task {task.kind!r}{goal}. There is one for: "
-            "classification, extraction, preference with goal='choose'. "
+            "classification, extraction, preference with goal='choose', transformation. "
             "Compare model.predict(rows) with the rows yourself."
         )
     return _BY_KIND[task.kind](task, rows, predictions, model_kind=model_kind)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .metrics import RESAMPLES, SEED, Floats, Ints, Measure, mean_interval, resamples
+from .metrics import RESAMPLES, SEED, Bools, Floats, Ints, Measure, mean_interval, resamples
 
-__all__ = ["Calibration", "calibration_error", "log_loss"]
+__all__ = ["Bin", "Calibration", "calibration_error", "log_loss", "reliability_bins"]
 
-Bools = NDArray[np.bool_]
 
 BINS = 15
 #: What a probability of 0 counts as in the log loss.
@@ -29,6 +27,29 @@ class Calibration(NamedTuple):
     def to_dict(self) -> dict[str, float]:
         """``{"value", "low", "high", "floor"}``."""
         return self._asdict()
+
+
+class Bin(NamedTuple):
+    """The answers whose probability lies from ``low`` to ``high``: how many rows, how sure they are
+    on average, and how many of them are right."""
+
+    low: float
+    high: float
+    rows: int
+    confidence: float
+    accuracy: float
+
+
+def reliability_bins(probability: Floats, right: Bools) -> tuple[Bin, ...]:
+    """The 15 bins that :func:`calibration_error` is made of; those without rows hold zeros."""
+    at = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
+    rows = np.bincount(at, minlength=BINS)
+    sure, hits = (np.bincount(at, weights=one, minlength=BINS) for one in (probability, right))
+    whole = np.maximum(rows, 1)
+    return tuple(
+        Bin(one / BINS, (one + 1) / BINS, int(rows[one]), *map(float, (mean, share)))
+        for one, (mean, share) in enumerate(zip(sure / whole, hits / whole, strict=True))
+    )
 
 
 def calibration_error(probability: Floats, right: Bools) -> Calibration:

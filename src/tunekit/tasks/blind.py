@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log, sqrt
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = ["BlindRule", "Outcome", "Sample"]
+__all__ = ["BlindRule", "Options", "Outcome", "Sample", "features_of", "pick"]
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 #: Rows that are kept, and what of each: enough for a rule of words, and a few megabytes.
@@ -61,7 +61,7 @@ class Sample:
         if key >= self._below:
             return
         learns = bool(crc32(repr(question).encode("utf-8", "replace")) & 1)
-        row = Options(_features(options), frozenset(best), learns)
+        row = Options(features_of(options), frozenset(best), learns)
         self._kept.append((key, row))
         self._features += sum(map(len, row.features))
         while len(self._kept) > ROWS or (self._features > FEATURES and len(self._kept) > 1):
@@ -83,7 +83,10 @@ class Sample:
 
 
 class BlindRule:
-    """Naive Bayes: how much likelier a feature is in a best option than in another one."""
+    """Naive Bayes: how much likelier a feature is in a best option than in another one.
+
+    ``weights`` are the logarithms of that, by feature.
+    """
 
     def __init__(self, rows: Iterable[Options]) -> None:
         self._best: defaultdict[str, float] = defaultdict(float)
@@ -98,21 +101,14 @@ class BlindRule:
                 )
                 for feature in one:
                     counts[feature] += 1 / share
-        self._weights = {
+        self.weights = {
             feature: log((self._best[feature] + 1) / (self._others[feature] + 1))
             for feature in sorted({*self._best, *self._others})
         }
 
     def pick(self, features: Sequence[Sequence[str]]) -> int:
         """The index of the option that the rule takes for best."""
-
-        def rank(index: int) -> tuple[float, int]:
-            one = features[index]
-            score = sum(self._weights.get(feature, 0.0) for feature in one)
-            # Of equal ones any, but not by place: that is another rule.
-            return score, crc32("\0".join(one).encode("utf-8", "replace"))
-
-        return max(range(len(features)), key=rank)
+        return pick(self.weights, features)
 
     def cues(self, most: int = 4) -> tuple[str, ...]:
         """The features that tell best options from others, the most telling first."""
@@ -121,11 +117,24 @@ class BlindRule:
             best, others = self._best[feature], self._others[feature]
             return (best - others) / sqrt(best + others)
 
-        sayable = (one for one in self._weights if not one.startswith(_LENGTH))
+        sayable = (one for one in self.weights if not one.startswith(_LENGTH))
         return tuple(sorted(sayable, key=lambda one: (-telling(one), one))[:most])
 
 
-def _features(options: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def pick(weights: Mapping[str, float], features: Sequence[Sequence[str]]) -> int:
+    """The index of the option whose features weigh most."""
+
+    def rank(index: int) -> tuple[float, int]:
+        one = features[index]
+        score = sum(weights.get(feature, 0.0) for feature in one)
+        # Of equal ones any, but not by place: that is another rule.
+        return score, crc32("\0".join(one).encode("utf-8", "replace"))
+
+    return max(range(len(features)), key=rank)
+
+
+def features_of(options: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """What a rule sees of each option: its words, and its place in the order of lengths."""
     lengths = sorted(map(len, options))
     most = max(len(options) - 1, 1)
     described: list[tuple[str, ...]] = []

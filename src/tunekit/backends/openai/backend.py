@@ -13,18 +13,18 @@ import httpx2
 from ...errors import ConfigError, Conflict, NotFound, PermissionDenied
 from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome
-from ..base import Event, Journal, ModelRef, Ref, Status, Trained
+from ..base import Event, Journal, ModelRef, Ref, Source, Status, Trained
 from ..choose import who_else_trains
 from ..keys import Key
 from ..once import remove_files, submit_once
 from . import batches, jobs
 from .asking import Asking, ask_all
 from .estimates import estimate
-from .files import LARGEST, delete_file
+from .files import LARGEST, delete_file, fetch_file
 from .hosts import OPENAI_URL, Host, host_of
 from .methods import checked, routes_of
 from .results import result
-from .wire import Wire
+from .wire import Wire, field
 
 __all__ = ["OpenAIBackend"]
 
@@ -241,6 +241,13 @@ class OpenAIBackend:
 
     def result(self, ref: Ref) -> Trained:
         return result(self._wire, ref)
+
+    def source_of(self, job: str, path: Path) -> Source:
+        found = jobs.job(self._wire, job)
+        file = field(found, "training_file", str, self._wire)
+        fetch_file(self._wire, file, path)
+        model = found.get("fine_tuned_model")
+        return Source(path, None, model if isinstance(model, str) else None)
 
     def clean(self, journal: Journal) -> None:
         remove_files(self._delete, journal)

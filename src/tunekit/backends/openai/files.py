@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...durable import disk_errors
+from ...durable import disk_errors, write_file
 from .wire import Wire, field
 
-__all__ = ["file_name", "file_named", "read_file", "send_file"]
+__all__ = ["fetch_file", "file_name", "file_named", "read_file", "send_file"]
 
 #: Bytes that one call takes; what is larger goes through the uploads API in parts.
 LARGEST = 512 * 1024 * 1024
@@ -92,6 +92,20 @@ def read_file(wire: Wire, id: str) -> bytes:
     """The content of a file, which is small enough to be held."""
     with wire.errors(f"reading file {id}"), wire.client() as client:
         return client.files.content(id).content
+
+
+def fetch_file(wire: Wire, id: str, path: Path) -> None:
+    """Write the content of a file of any size to this disk, whole or not at all."""
+    write_file(path, _content(wire, id))
+
+
+def _content(wire: Wire, id: str) -> Iterator[bytes]:
+    with (
+        wire.errors(f"reading file {id}"),
+        wire.client() as client,
+        client.files.with_streaming_response.content(id) as answer,
+    ):
+        yield from answer.iter_bytes()
 
 
 def delete_file(wire: Wire, id: str) -> None:

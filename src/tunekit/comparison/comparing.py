@@ -1,0 +1,197 @@
+"""From models and rows to a comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._version import __version__
+from ..backends.base import Keeps, Prices
+from ..data.dataset import Dataset
+from ..errors import DataError, InputError
+from ..evaluation import evaluate
+from ..evaluation.metrics import Measure
+from ..evaluation.reliability import reliability_bins
+from ..evaluation.significance import ALPHA, holm, paired_difference
+from ..evaluation.tally import Tally
+from ..model import Model
+from ..shapes import Failure
+from .comparison import (
+    Answer,
+    Case,
+    Compared,
+    Comparison,
+    Counted,
+    Difference,
+)
+from .judging import Judge, judge_of
+from .slices import slices
+from .words import UNDECIDED
+
+__all__ = ["compare_models"]
+
+#: Bins of the distribution of the probability that a model gives its answers.
+SCORE_BINS = 20
+
+
+class _Asked(NamedTuple):
+    """What a model answered, and how long that took."""
+
+    model: Model
+    answers: Sequence[Any]
+    seconds: float
+    right: Sequence[bool]
+
+
+def compare_models(
+    test: Dataset,
+    models: Mapping[str, Model],
+    *,
+    curves: Mapping[str, Sequence[Mapping[str, Any]]],
+    today: date,
+) -> Comparison:
+    """The comparison of models on rows: see :func:`tunekit.compare`.
+
+    Args:
+        test: rows that no model was trained on.
+        models: by the names that they are shown by.
+        curves: the training steps of models, by name.
+        today: the date that is shown.
+    """
+    _check(models, test)
+    rows = list(test)
+    if not rows:
+        raise DataError("There are no rows to compare on. Give the held-out part of a split.")
+    judge = judge_of(next(iter(models.values())).task)
+    asked = {name: _ask(model, test, rows, judge) for name, model in models.items()}
+    tallies = {name: judge.tallies(rows, one.answers) for name, one in asked.items()}
+    main = {name: of_model[0] for name, of_model in tallies.items()}
+    return Comparison(
+        task=test.task.kind,
+        created=today.isoformat(),
+        tunekit=__version__,
+        test={"name": test.name, "rows": len(rows), "fingerprint": test.fingerprint},
+        metrics=tuple(tally.metric for tally in next(iter(tallies.values()))),
+        models={
+            name: _compared(name, one, rows, judge, tuple(curves.get(name, ())))
+            for name, one in asked.items()
+        },
+        differences=tuple(_differences(tallies, asked)),
+        slices=slices(judge, rows, main),
+        rows=tuple(_cases(rows, asked, judge)),
+        findings=tuple(test.check(near_duplicates=False)),
+    )
+
+
+def _check(models: Any, test: Dataset) -> None:
+    """Raise InputError for what can't be compared."""
+    if not isinstance(models, Mapping) or not models:
+        raise InputError('compare takes models by name: compare(test, {"tuned": model, …})')
+    for name, model in models.items():
+        if not isinstance(name, str) or not name.strip() or any(c in name for c in "<>=\n"):
+            raise InputError(f"{name!r} is no name for a model: give a text without <, > and =")
+        if not isinstance(model, Model):
+            raise InputError(f"{name}: {type(model).__name__} is no model")
+        if model.task.kind != test.task.kind:
+            raise InputError(f"{name} is {model!r}, and {test.name} has rows of {test.task.kind}")
+
+
+def _ask(model: Model, test: Dataset, rows: Sequence[Any], judge: Judge) -> _Asked:
+    if isinstance(model.backend, Keeps):
+        model.predict(test[:1], errors="return")  # loads it, which says nothing of an input
+    begun = time.perf_counter()
+    answers = model.predict(test, errors="return")
+    seconds = time.perf_counter() - begun
+    right = [
+        not isinstance(answer, Failure) and judge.right(row, answer)
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+    return _Asked(model, answers, seconds, right)
+
+
+def _compared(
+    name: str, asked: _Asked, rows: Sequence[Any], judge: Judge, curve: tuple[Any, ...]
+) -> Compared:
+    model = asked.model
+    sure = [None if isinstance(one, Failure) else judge.confidence(one) for one in asked.answers]
+    given = [(p, ok) for p, ok in zip(sure, asked.right, strict=True) if p is not None]
+    answered = sum(not isinstance(one, Failure) for one in asked.answers)
+    known = bool(given) and len(given) == answered
+    probability = np.array([p for p, _ in given])
+    right = np.array([ok for _, ok in given], dtype=bool)
+    return Compared(
+        name=name,
+        model=model,
+        report=evaluate(model.task, rows, asked.answers, model_kind=model.kind),
+        seconds=asked.seconds / len(rows),
+        cost=_cost(model, rows),
+        curve=curve,
+        reliability=tuple(one._asdict() for one in reliability_bins(probability, right))
+        if known
+        else (),
+        scores=_scores(probability, right) if known else None,
+    )
+
+
+def _cost(model: Model, rows: Sequence[Any]) -> Mapping[str, Any] | None:
+    if not isinstance(model.backend, Prices):
+        return None
+    inputs = [model.task.input(model.task.asked(row), model.shape, model.prompt) for row in rows]
+    return model.backend.price_of(model.ref, inputs)._asdict()
+
+
+def _scores(probability: Any, right: Any) -> Mapping[str, Any]:
+    edges = np.linspace(0.0, 1.0, SCORE_BINS + 1)
+    return {
+        name: np.histogram(probability[chosen], bins=edges)[0].tolist()
+        for name, chosen in (("right", right), ("wrong", ~right))
+    }
+
+
+def _differences(
+    tallies: Mapping[str, tuple[Tally, ...]], asked: Mapping[str, _Asked]
+) -> Iterator[Difference]:
+    pairs = list(combinations(tallies, 2))
+    for number, first in enumerate(next(iter(tallies.values()))):
+        found = [paired_difference(tallies[a][number], tallies[b][number]) for a, b in pairs]
+        adjusted = holm([one.p for one in found])
+        for (a, b), one, p in zip(pairs, found, adjusted, strict=True):
+            verdict = _verdict(a, b, one.difference, p)
+            rows = _counted(asked[a].right, asked[b].right)
+            yield Difference(first.metric, a, b, one.difference, p, verdict, rows)
+
+
+def _verdict(a: str, b: str, difference: Measure, p: float) -> str:
+    if p > ALPHA or difference.low <= 0 <= difference.high:
+        return UNDECIDED
+    return a if difference.value > 0 else b
+
+
+def _counted(a: Sequence[bool], b: Sequence[bool]) -> Counted:
+    pairs = list(zip(a, b, strict=True))
+    return Counted(
+        won=pairs.count((True, False)),
+        lost=pairs.count((False, True)),
+        both_right=pairs.count((True, True)),
+        both_wrong=pairs.count((False, False)),
+    )
+
+
+def _cases(rows: Sequence[Any], asked: Mapping[str, _Asked], judge: Judge) -> Iterator[Case]:
+    for number, row in enumerate(rows):
+        answers = {
+            name: _answer(judge, row, one.answers[number], one.right[number])
+            for name, one in asked.items()
+        }
+        yield Case(number, row.id, judge.asked(row), judge.truth(row), dict(row.meta), answers)
+
+
+def _answer(judge: Judge, row: Any, answer: Any, right: bool) -> Answer:
+    if isinstance(answer, Failure):
+        return Answer("", False, None, f"{answer.code}: {answer.detail}")
+    return Answer(judge.said(row, answer), right, judge.confidence(answer))

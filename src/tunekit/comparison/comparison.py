@@ -1,0 +1,254 @@
+"""A comparison of models on the same rows: a value that prints well, and can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..durable import disk_errors, write_file
+from ..errors import InputError, RequirementNotMet
+from ..evaluation import Report
+from ..evaluation.base_report import Printed
+from ..evaluation.metrics import Measure
+from ..findings import Finding
+from ..model import Model
+from .requirement import Figure, Requirement, parse_requirement
+from .slices import Slice
+from .words import UNDECIDED
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Answer", "Case", "Compared", "Comparison", "Counted", "Difference"]
+
+
+class Answer(NamedTuple):
+    """What a model answered to a row, in words. ``failure`` says why there is no answer."""
+
+    text: str
+    right: bool
+    probability: float | None = None
+    failure: str | None = None
+
+
+class Case(NamedTuple):
+    """A row with all answers to it; ``row`` counts from 0."""
+
+    row: int
+    id: str
+    input: str
+    truth: str
+    meta: Mapping[str, Any]
+    answers: Mapping[str, Answer]
+
+
+class Counted(NamedTuple):
+    """Rows by which of two models got them right."""
+
+    won: int
+    lost: int
+    both_right: int
+    both_wrong: int
+
+
+class Difference(NamedTuple):
+    """A figure of model ``a`` less that of model ``b``.
+
+    ``measure`` has the 95 % interval of the paired bootstrap, ``p`` is that of the permutation
+    test, adjusted by Holm's method for the pairs of models that are compared by this figure.
+    ``verdict`` is the name of the better model where ``p`` is at most 0.05 and the interval leaves
+    0 out, else ``"insufficient evidence"``.
+    """
+
+    metric: str
+    a: str
+    b: str
+    measure: Measure
+    p: float
+    verdict: str
+    rows: Counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One of the models, and what there is to say about it.
+
+    ``seconds`` is the time an input took when all were asked together (None where there was
+    nothing to measure), ``cost`` what a thousand inputs cost, ``curve`` the steps of its training,
+    ``reliability`` and ``scores`` how probabilities fare (empty where there are none).
+    """
+
+    name: str
+    model: Model = field(repr=False)
+    report: Report = field(repr=False)
+    seconds: float | None = None
+    cost: Mapping[str, Any] | None = None
+    curve: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    reliability: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    scores: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def measure(self, metric: str) -> Measure | None:
+        """A figure of the report with its interval, by name."""
+        found = getattr(self.report, metric, None)
+        if found is None or not hasattr(found, "low"):
+            return None
+        return Measure(found.value, found.low, found.high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Printed):
+    """Models side by side on the same rows. Made by :func:`tunekit.compare`.
+
+    Print it, write it with :meth:`to_html` or :meth:`to_markdown`, ask it with :meth:`require`.
+    ``metrics`` are the figures that models are compared by, the main one first; ``differences``
+    has every pair of models by each of them.
+    """
+
+    task: str
+    created: str
+    tunekit: str
+    test: Mapping[str, Any]
+    metrics: tuple[str, ...]
+    models: Mapping[str, Compared]
+    differences: tuple[Difference, ...] = field(repr=False)
+    slices: tuple[Slice, ...] = field(repr=False)
+    rows: tuple[Case, ...] = field(repr=False)
+    findings: tuple[Finding, ...] = field(repr=False)
+
+    def model(self, name: str) -> Model:
+        """One of the models, to go on with.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        if name not in self.models:
+            raise InputError(f"no model {name!r} here: there are {', '.join(self.models)}")
+        return self.models[name].model
+
+    def difference(self, a: str, b: str, metric: str | None = None) -> Difference:
+        """Model ``a`` less model ``b`` by a figure, the main one without ``metric``.
+
+        Raises:
+            InputError: there is no such model or figure.
+        """
+        metric = metric or self.metrics[0]
+        for one in self.differences:
+            if one.metric == metric and (one.a, one.b) == (a, b):
+                return one
+            if one.metric == metric and (one.b, one.a) == (a, b):
+                value, low, high = one.measure
+                rows = one.rows._replace(won=one.rows.lost, lost=one.rows.won)
+                return one._replace(a=a, b=b, measure=Measure(-value, -high, -low), rows=rows)
+        raise InputError(
+            f"{a!r} and {b!r} aren't compared by {metric!r} here: there are the models "
+            f"{', '.join(self.models)} and the figures {', '.join(self.metrics)}"
+        )
+
+    def require(self, *requirements: str) -> Comparison:
+        """Raise unless the comparison shows all of this: a gate for a pull request.
+
+        Args:
+            requirements: such as ``"tuned.macro_f1 > pretrained.macro_f1"``. ``>`` and ``<`` ask
+                for evidence: between models a difference that is no luck, and with ``+ 0.02`` an
+                interval that lies beyond the margin; against a number, an interval beyond it.
+                ``>=`` and ``<=`` ask for the figures as they stand.
+
+        Returns:
+            The comparison itself.
+
+        Raises:
+            RequirementNotMet: one doesn't hold; all of them are named, with the figures.
+            InputError: one can't be read.
+        """
+        asked = [self._read(text) for text in requirements]
+        failed = [why for one in asked if (why := self._why_not(one))]
+        if failed:
+            raise RequirementNotMet("; ".join(failed))
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, in plain Python values that JSON can hold; of the rows those that the models
+        answer differently, or all wrongly."""
+        from .page_data import as_dict
+
+        return as_dict(self)
+
+    def to_markdown(self) -> str:
+        """The figures and differences as Markdown tables, for a pull request."""
+        from .markdown import as_markdown
+
+        return as_markdown(self)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the whole report as one file that any browser shows, offline.
+
+        Raises:
+            StoreError: the disk refused.
+        """
+        from .page import render_page
+
+        path = Path(path)
+        text = render_page(self.to_dict())
+        with disk_errors(f"writing {path}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, text.encode())
+        return path
+
+    def __rich__(self) -> RenderableType:
+        from .rendering import as_rich
+
+        return as_rich(self)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _read(self, text: str) -> Requirement:
+        figures = {
+            metric: None
+            for one in self.models.values()
+            for metric in vars(one.report)
+            if one.measure(metric) is not None
+        }
+        read = parse_requirement(text, self.models, [*figures, *self.metrics])
+        if read.right is not None and read.strict and read.left.metric not in self.metrics:
+            raise InputError(
+                f"{text!r}: models aren't compared by {read.left.metric} (they are by "
+                f"{', '.join(self.metrics)}); with a number on the right it can be asked for"
+            )
+        return read
+
+    def _why_not(self, asked: Requirement) -> str | None:
+        """Why it doesn't hold; None where it does."""
+        left = self._measure(asked.left)
+        if asked.right is None:
+            bound, seen = asked.margin, left
+            said = _in_words(asked.left, left)
+        else:
+            right = self._measure(asked.right)
+            bound = right.value + asked.margin
+            said = f"{_in_words(asked.left, left)}, {_in_words(asked.right, right)}"
+            seen = left
+            if asked.strict:
+                found = self.difference(asked.left.model, asked.right.model, asked.left.metric)
+                bound, seen = asked.margin, found.measure
+                value, low, high = seen
+                said += f", difference {value:+.3f} ({low:+.3f} to {high:+.3f}), p = {found.p:.3f}"
+                if not asked.margin and found.verdict == UNDECIDED:
+                    return f"{asked.text}: {UNDECIDED} ({said})"
+        if asked.strict:
+            holds = seen.low > bound if asked.higher else seen.high < bound
+        else:
+            holds = seen.value >= bound if asked.higher else seen.value <= bound
+        return None if holds else f"{asked.text}: it isn't so ({said})"
+
+    def _measure(self, figure: Figure) -> Measure:
+        found = self.models[figure.model].measure(figure.metric)
+        if found is None:
+            raise InputError(f"{figure.model} has no {figure.metric} on these rows")
+        return found
+
+
+def _in_words(figure: Figure, measure: Measure) -> str:
+    value, low, high = measure
+    return f"{figure.model}.{figure.metric} {value:.3f} ({low:.3f} to {high:.3f})"

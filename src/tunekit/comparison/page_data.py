@@ -1,0 +1,116 @@
+"""A comparison in plain values, for JSON and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .comparison import Case, Compared, Comparison
+
+__all__ = ["as_dict"]
+
+#: Rows that are kept: more of them nobody reads.
+MOST_ROWS = 10_000
+METHOD = (
+    "Differences are on the same rows: 95 % intervals of the paired bootstrap (1,000 resamples), "
+    "p-values of a permutation test (2,000 swaps of the models' answers, mid-p), adjusted by "
+    "Holm's method for the pairs of models. One is claimed where p is at most 0.05 and the "
+    "interval leaves 0 out."
+)
+
+
+def as_dict(comparison: Comparison) -> dict[str, Any]:
+    """All of a comparison; of the rows those that models answer differently or all wrongly."""
+    told = sum(1 for _ in _telling(comparison))
+    return {
+        "task": comparison.task,
+        "created": comparison.created,
+        "tunekit": comparison.tunekit,
+        "test": dict(comparison.test),
+        "metrics": list(comparison.metrics),
+        "confidence": 0.95,
+        "correction": "Holm",
+        "method": METHOD,
+        "models": [_model(one) for one in comparison.models.values()],
+        "differences": [
+            {
+                "metric": one.metric,
+                "a": one.a,
+                "b": one.b,
+                **one.measure.to_dict(),
+                "p": one.p,
+                "verdict": one.verdict,
+                "rows": one.rows._asdict(),
+            }
+            for one in comparison.differences
+        ],
+        "slices": [
+            {
+                "column": one.column,
+                "value": one.value,
+                "rows": one.rows,
+                "measures": {
+                    name: {comparison.metrics[0]: measure.to_dict()}
+                    for name, measure in one.measures.items()
+                },
+            }
+            for one in comparison.slices
+        ],
+        "rows": [
+            {
+                **case._asdict(),
+                "meta": dict(case.meta),
+                "answers": {name: answer._asdict() for name, answer in case.answers.items()},
+            }
+            for case in islice(_telling(comparison), MOST_ROWS)
+        ],
+        "rows_left_out": max(0, told - MOST_ROWS),
+        "findings": [
+            {
+                "code": one.code,
+                "severity": one.severity,
+                "row": one.row,
+                "message": one.message,
+                "suggestion": one.suggestion,
+            }
+            for one in comparison.findings
+        ],
+    }
+
+
+def _telling(comparison: Comparison) -> Iterator[Case]:
+    for case in comparison.rows:
+        answers = list(case.answers.values())
+        if len({one.text for one in answers}) > 1 or not all(one.right for one in answers):
+            yield case
+
+
+def _model(one: Compared) -> dict[str, Any]:
+    model = one.model
+    report = one.report.to_dict()
+    inputs = report["rows"]
+    # The rows say who is wrong where: a model's own list would say it once more.
+    report = {name: value for name, value in report.items() if name not in ("wrong", "failures")}
+    return {
+        "name": one.name,
+        "kind": model.kind,
+        "ref": model.ref.id,
+        "backend": model.spec.name,
+        "base": model.base,
+        "report": report,
+        "latency": None
+        if one.seconds is None
+        else {"seconds_per_input": one.seconds, "inputs": inputs},
+        "cost_per_1000": None if one.cost is None else dict(one.cost),
+        "curve": [dict(step) for step in one.curve],
+        "prompt": {
+            "system": model.prompt.system,
+            "shots": [list(shot) for shot in model.prompt.shots],
+            "hash": model.prompt.hash,
+        },
+        "reliability": [dict(one_bin) for one_bin in one.reliability],
+        "scores": None if one.scores is None else dict(one.scores),
+        "provenance": dict(model.provenance),
+    }

@@ -1,0 +1,96 @@
+"""Models that nobody trained: pretrained ones, also with examples in the prompt, and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ._version import __version__
+from .backends.base import Backend, ModelRef, Predicts, Rules, ZeroShot
+from .data.dataset import Dataset
+from .errors import InputError, UnsupportedTask
+from .model import Kind, Model
+from .prompted import choose_shots
+from .resolving import base_for, spec_of
+from .shapes import Said, Shape, Turns
+from .tasks.base import Prompt
+
+__all__ = ["untrained"]
+
+#: Rows that examples are chosen from: more of them show little that is new.
+MOST_ROWS = 10_000
+
+
+def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: int) -> Model:
+    """The baseline of a backend: see :func:`tunekit.baseline`."""
+    check_count(shots)
+    if isinstance(built, Rules):
+        if shots or model:
+            raise UnsupportedTask(f"{built.name} is a rule: it has no shots and no base model")
+        ref, shape = built.rule(data)
+        return _model(built, data, "trivial", ref, shape, data.task.prompt(), ref.id)
+    base = base_for(built, model)
+    shapes = {route.shape for route in built.routes(base)} & set(data.task.offers)
+    if Shape.CHAT in shapes and isinstance(built, Predicts) and not isinstance(built, ZeroShot):
+        prompt = _shown(data, shots) if shots else data.task.prompt()
+        kind: Kind = "prompted" if shots else "zero-shot"
+        ref = ModelRef(built.name, base)
+        return _model(built, data, kind, ref, Shape.CHAT, prompt, base, {"shots": shots})
+    if isinstance(built, ZeroShot) and not shots:
+        ref = built.zero_shot(data.task, base)
+        return _model(built, data, "zero-shot", ref, Shape.LABELLED, data.task.prompt(), base)
+    raise UnsupportedTask(
+        f"backend {built.name!r} has no baseline of {data.task.kind} with {shots} shots on "
+        f"{base!r}. 'local' has one of classification without shots, backends that chat have all, "
+        "and 'trivial' has rules."
+    )
+
+
+def check_count(shots: Any) -> None:
+    """Raise InputError for what is no number of examples."""
+    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 0:
+        raise InputError(f"shots={shots!r}: give how many examples to show, from 0 on")
+
+
+def _model(
+    built: Backend,
+    data: Dataset,
+    kind: Kind,
+    ref: ModelRef,
+    shape: Shape,
+    prompt: Prompt,
+    base: str,
+    more: Mapping[str, Any] = {},
+) -> Model:
+    return Model(
+        task=data.task,
+        kind=kind,
+        ref=ref,
+        prompt=prompt,
+        shape=shape,
+        base=base,
+        spec=spec_of(built),
+        backend=built,
+        provenance={
+            "model": base,
+            "backend": built.name,
+            "fingerprints": {"train": data.fingerprint},
+            "prompt": prompt.hash,
+            "tunekit": __version__,
+            **more,
+        },
+    )
+
+
+def _shown(data: Dataset, shots: int) -> Prompt:
+    """The task's prompt with examples of the rows."""
+    prompt = data.task.prompt()
+    some = data if len(data) <= MOST_ROWS else data.sample(MOST_ROWS)
+    examples = [one for row in some for one in data.task.lower(row, Shape.CHAT, prompt)]
+    shown = []
+    for example in choose_shots(examples, shots):
+        assert isinstance(example.input, Turns) and isinstance(example.target, Said)
+        asked = [turn.text for turn in example.input.turns if turn.role == "user"]
+        shown.append((*asked, example.target.text))
+    return prompt.model_copy(update={"shots": tuple(shown)})
