@@ -175,13 +175,13 @@ class SdkWire(ABC, Generic[S, A]):
         """The JSON object of an answer.
 
         Args:
-            answer: what ``with_raw_response`` gave.
+            answer: what ``with_raw_response`` gave, or a response itself.
             what: was asked, for the message.
 
         Raises:
             MalformedAnswer: it is no JSON object.
         """
-        response: httpx2.Response = answer.http_response
+        response: httpx2.Response = getattr(answer, "http_response", answer)
         try:
             read = orjson.loads(response.content)
             cause = None
