@@ -48,8 +48,8 @@ class Sdk(NamedTuple):
     """What an SDK calls things.
 
     ``error`` is the root of its errors; of those ``status`` has an answer, ``timeout`` and
-    ``connection`` have none. ``key_header`` carries the key, ``request_id`` comes with an answer,
-    ``cursor`` asks for the next page of a list.
+    ``connection`` have none. ``key_headers`` may carry the key, ``request_id`` comes with an
+    answer, ``cursor`` asks for the next page of a list.
     """
 
     client: Callable[..., Any]
@@ -58,7 +58,7 @@ class Sdk(NamedTuple):
     status: type[Exception]
     timeout: type[Exception]
     connection: type[Exception]
-    key_header: str
+    key_headers: tuple[str, ...]
     request_id: str
     cursor: str
 
@@ -277,7 +277,8 @@ class SdkWire(ABC, Generic[S, A]):
         for holder in (raised, getattr(raised, "response", None)):
             request = getattr(holder, "_request", None) or getattr(holder, "request", None)
             if isinstance(request, httpx2.Request):
-                request.headers.pop(self.sdk.key_header, None)
+                for header in self.sdk.key_headers:
+                    request.headers.pop(header, None)
 
 
 def field(answer: Mapping[str, Any], name: str, kind: type, wire: SdkWire[Any, Any]) -> Any:

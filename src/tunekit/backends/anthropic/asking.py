@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import anthropic
 import httpx2
 
-from ...errors import InvalidRequest
 from ...shapes import Failure, Input, Outcome
 from ..many import ask_many, until_readable
 from .bodies import Asking, body_for, outcome_of
@@ -15,13 +14,11 @@ from .wire import Wire
 
 __all__ = ["ask_all"]
 
-#: Settings that some models don't take. Without them an answer is still the model's own.
-DROPPABLE = ("temperature",)
 MESSAGES = "/v1/messages"
 
 
 async def ask_all(
-    wire: Wire, asking: Asking, inputs: Sequence[Input], at_once: int, unwanted: set[str]
+    wire: Wire, asking: Asking, inputs: Sequence[Input], at_once: int
 ) -> list[Outcome]:
     """One outcome per input, in order; raises what :func:`ask_many` does.
 
@@ -30,22 +27,17 @@ async def ask_all(
         asking: how to ask.
         inputs: what is asked.
         at_once: how many calls may be under way.
-        unwanted: settings that the model has refused; those it refuses now are added.
     """
     async with wire.async_client(min(at_once, len(inputs))) as client:
 
         async def ask(asked: Input) -> Outcome:
-            return await _ask(wire, client, asking, asked, unwanted)
+            return await _ask(wire, client, asking, asked)
 
         return await ask_many(ask, inputs, at_once)
 
 
 async def _ask(
-    wire: Wire,
-    client: anthropic.AsyncAnthropic,
-    asking: Asking,
-    asked: Input,
-    unwanted: set[str],
+    wire: Wire, client: anthropic.AsyncAnthropic, asking: Asking, asked: Input
 ) -> Outcome:
     body = body_for(asking, asked)
     if isinstance(body, Failure):
@@ -53,16 +45,8 @@ async def _ask(
     what = f"asking {asking.model}"
 
     async def once() -> Outcome:
-        sent = {name: value for name, value in body.items() if name not in unwanted}
-        try:
-            with wire.errors(what):
-                answer = await client.post(MESSAGES, cast_to=httpx2.Response, body=sent)
-        except InvalidRequest as error:
-            refused = {name for name in DROPPABLE if name in sent and name in str(error)}
-            if not refused:
-                raise
-            unwanted.update(refused)
-            return await once()
+        with wire.errors(what):
+            answer = await client.post(MESSAGES, cast_to=httpx2.Response, body=body)
         return outcome_of(wire.read(answer, what), asked, wire, asking.structured)
 
     return await until_readable(wire.retries)(once)

@@ -22,7 +22,7 @@ from .asking import ask_all
 from .bodies import Asking, CacheTime
 from .estimates import estimate
 from .settings import ROUTE, checked
-from .wire import Wire
+from .wire import VERSION, WITH_TEMPERATURE, Wire
 
 __all__ = ["AnthropicBackend"]
 
@@ -35,7 +35,7 @@ USUAL: Mapping[str, Any] = {
     "timeout": 60.0,
     "retries": 5,
     "concurrency": 32,
-    "temperature": 0.0,
+    "temperature": None,
     "max_tokens": None,
     "cache_ttl": "5m",
     "structured": True,
@@ -61,7 +61,8 @@ class AnthropicBackend:
         timeout: seconds that one call may take.
         retries: how often a call that may be repeated is repeated.
         concurrency: predictions that may be under way at the same time.
-        temperature: of predictions; ``None`` for models that take none.
+        temperature: of predictions, for models and servers that take one; it is asked for by the
+            last version of the API that has it. The present one has none.
         max_tokens: of an answer; without it, some more than the task's answers need.
         cache_ttl: how long the provider keeps the part of the prompt that never changes, ``"5m"``
             or ``"1h"``; ``None``: not at all.
@@ -94,7 +95,7 @@ class AnthropicBackend:
         timeout: float = 60.0,
         retries: int = 5,
         concurrency: int = 32,
-        temperature: float | None = 0.0,
+        temperature: float | None = None,
         max_tokens: int | None = None,
         cache_ttl: CacheTime | None = "5m",
         structured: bool = True,
@@ -130,8 +131,6 @@ class AnthropicBackend:
         self._context_tokens = context_tokens
         self._prices = (price_per_million_input, price_per_million_output)
         self._settle = settle
-        #: Settings that a model has refused, by model.
-        self._unwanted: dict[str, set[str]] = {}
         #: Compiled prompts that were read; a file never changes.
         self._read: dict[Path, Compiled] = {}
         self._wire = Wire(
@@ -140,6 +139,7 @@ class AnthropicBackend:
             Key(name, api_key_env or None),
             timeout=timeout,
             retries=retries,
+            version=VERSION if temperature is None else WITH_TEMPERATURE,
             http_client=http_client,
             async_http_client=async_http_client,
         )
@@ -228,9 +228,7 @@ class AnthropicBackend:
     # --- answers --------------------------------------------------------------------------------
 
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
-        asking = self._asking(ref.id)
-        unwanted = self._unwanted.setdefault(asking.model, set())
-        return await ask_all(self._wire, asking, inputs, self._concurrency, unwanted)
+        return await ask_all(self._wire, self._asking(ref.id), inputs, self._concurrency)
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         if Shape.CHAT not in task.offers:
@@ -263,12 +261,10 @@ class AnthropicBackend:
     def _asking(self, id: str) -> Asking:
         folder = kept.folder_of(self._home, id)
         compiled = None if folder is None else self._compiled(folder)
-        model = id if compiled is None else compiled.model
-        unwanted = self._unwanted.get(model, set())
         return Asking(
-            model,
+            id if compiled is None else compiled.model,
             compiled,
-            {name: value for name, value in self._settings.items() if name not in unwanted},
+            self._settings,
             self._max_tokens,
             self._cache,
             self._structured,

@@ -9,20 +9,26 @@ from typing import Any, ClassVar
 import anthropic
 import httpx2
 
+from ..keys import Key
 from ..sdk import NO_KEY, Sdk, SdkWire, field
 
-__all__ = ["Wire", "field"]
+__all__ = ["VERSION", "WITH_TEMPERATURE", "Wire", "field"]
 
 #: A variable from which the SDK takes headers for every host.
 HEADERS = "ANTHROPIC_CUSTOM_HEADERS"
-VERSION = "2023-06-01"
+#: The version of the API that bodies are made for, and the last one that takes a temperature.
+VERSION, WITH_TEMPERATURE = "2026-10-21", "2023-06-01"
 
 
 class Wire(SdkWire[anthropic.Anthropic, anthropic.AsyncAnthropic]):
     """As :class:`SdkWire`, for Anthropic's API.
 
-    Bodies are made by us: the SDK's own methods know neither all settings of older models nor a
-    batch that is written already.
+    Bodies are made by us, for one version of the API: the SDK's own methods know no settings of
+    older versions, and no batch that is written already.
+
+    Args:
+        backend, base_url, key, options: as there.
+        version: of the API.
     """
 
     sdk: ClassVar[Sdk] = Sdk(
@@ -32,23 +38,28 @@ class Wire(SdkWire[anthropic.Anthropic, anthropic.AsyncAnthropic]):
         status=anthropic.APIStatusError,
         timeout=anthropic.APITimeoutError,
         connection=anthropic.APIConnectionError,
-        key_header="x-api-key",
+        key_headers=("authorization", "x-api-key"),
         request_id="request-id",
         cursor="after_id",
     )
+
+    def __init__(
+        self, backend: str, base_url: str, key: Key, *, version: str = VERSION, **options: Any
+    ) -> None:
+        super().__init__(backend, base_url, key, **options)
+        self._version = version
 
     def own_options(self) -> Mapping[str, Any]:
         # A key that is given makes the SDK leave the other credentials of the environment alone.
         # Headers from there are for somebody else's server, as far as anybody knows.
         ours = {
-            "x-api-key": self.key.value() or NO_KEY,
-            "anthropic-version": VERSION,
+            "authorization": f"Bearer {self.key.value() or NO_KEY}",
             "accept": "application/json",
             "content-type": "application/json",
         }
         told = (line.partition(":")[0].strip() for line in os.environ.get(HEADERS, "").split("\n"))
         headers = {name: ours.get(name.lower(), anthropic.Omit()) for name in told if name}
-        return {"default_headers": headers}
+        return {"default_headers": {**headers, "anthropic-version": self._version}}
 
     def said(self, raised: anthropic.APIStatusError) -> str:
         return raised.api_message or raised.message

@@ -31,7 +31,7 @@ class Wire(SdkWire[openai.OpenAI, openai.AsyncOpenAI]):
         status=openai.APIStatusError,
         timeout=openai.APITimeoutError,
         connection=openai.APIConnectionError,
-        key_header="authorization",
+        key_headers=("authorization",),
         request_id="x-request-id",
         cursor="after",
     )
