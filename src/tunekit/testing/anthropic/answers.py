@@ -32,6 +32,13 @@ def message(state: State, asked: Any, version: str) -> dict[str, Any]:
     cut = len(text.encode()) > request.most * TOKEN
     if cut:
         text = text[: request.most * TOKEN]
+    usage = {
+        "input_tokens": used.rest,
+        "cache_creation_input_tokens": used.written,
+        "cache_read_input_tokens": used.read,
+        "output_tokens": len(text) // TOKEN + 1,
+    }
+    state.usages.append(usage)
     return {
         "id": state.new_id("msg"),
         "type": "message",
@@ -40,12 +47,7 @@ def message(state: State, asked: Any, version: str) -> dict[str, Any]:
         "content": [{"type": "text", "text": text}],
         "stop_reason": "max_tokens" if cut else "end_turn",
         "stop_sequence": None,
-        "usage": {
-            "input_tokens": used.rest,
-            "cache_creation_input_tokens": used.written,
-            "cache_read_input_tokens": used.read,
-            "output_tokens": len(text) // TOKEN + 1,
-        },
+        "usage": usage,
     }
 
 

@@ -74,6 +74,11 @@ class AnthropicServer(ServedApp):
         """The address, for ``base_url``."""
         return self.origin
 
+    @property
+    def usages(self) -> list[dict[str, int]]:
+        """What each answer told of its tokens, in order."""
+        return self._state.usages
+
     def batches(self) -> list[dict[str, Any]]:
         """All batches as they stand, oldest first, without moving them."""
         return [dict(one.shown) for one in self._state.batches.values()]

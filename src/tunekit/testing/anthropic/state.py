@@ -41,6 +41,8 @@ class State:
     batches: dict[str, Batch] = field(default_factory=dict)
     #: What the prompt cache keeps: the moment each prefix is forgotten.
     kept: dict[bytes, float] = field(default_factory=dict)
+    #: What was told of each answer's tokens, in order.
+    usages: list[dict[str, int]] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def new_id(self, kind: str) -> str:
