@@ -14,10 +14,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
 from ..findings import Finding
@@ -59,14 +59,7 @@ class Prompt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     system: str
-    shots: tuple[tuple[str, ...], ...] = ()
-
-    @field_validator("shots")
-    @classmethod
-    def _both_speak(cls, shots: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-        if any(len(shot) < 2 for shot in shots):
-            raise ValueError("a shot has a text of the user and one of the assistant")
-        return shots
+    shots: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:

@@ -127,5 +127,5 @@ def test_shots_may_have_a_context() -> None:
     # What was stored when all shots were pairs is the same prompt today.
     stored = '{"system":"Do.","shots":[["in","out"]]}'
     assert Prompt.model_validate_json(stored).hash == "ece20fcdf1754494"
-    with pytest.raises(ValueError, match="one of the assistant"):
+    with pytest.raises(ValueError, match="at least 2"):
         Prompt(system="Do.", shots=(("alone",),))
