@@ -9,7 +9,17 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from .backends.base import Backend, Event, ModelRef, Pauses, State, Status, Trained, Trains
+from .backends.base import (
+    Backend,
+    Event,
+    ModelRef,
+    Pauses,
+    State,
+    Status,
+    Trained,
+    Trains,
+    trains_weights,
+)
 from .backends.registry import build_backend
 from .errors import (
     BackendError,
@@ -261,7 +271,7 @@ class Job:
         record, work = self._record, self._work
         return Model(
             task=work.task,
-            kind="tuned",
+            kind="tuned" if trains_weights(self._backend) else "prompted",
             ref=trained.ref,
             prompt=work.prompt,
             shape=work.route.shape,
@@ -281,6 +291,7 @@ class Job:
                 "method": work.route.method,
                 "hyperparameters": {**work.hyperparameters, **trained.applied},
                 "metrics": dict(trained.metrics),
+                **({"artifact": dict(trained.artifact)} if trained.artifact else {}),
             },
         )
 
@@ -372,11 +383,14 @@ class Job:
                 temperature=trained.temperature,
                 applied=dict(trained.applied),
                 metrics=dict(trained.metrics),
+                artifact=dict(trained.artifact),
             )
             self._record = self._run.change(
                 lambda record: record.model_copy(update={"trained": kept})
             )
-        return Trained(ModelRef(*kept.ref), kept.temperature, kept.applied, kept.metrics)
+        return Trained(
+            ModelRef(*kept.ref), kept.temperature, kept.applied, kept.metrics, kept.artifact
+        )
 
 
 def all_jobs(home: Path) -> list[Job]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .backends import registry
-from .backends.base import Backend, ModelRef
+from .backends.base import Backend, ModelRef, trains_weights
 from .data.dataset import Dataset
 from .errors import InputError, UnsupportedTask
 from .model import Model
@@ -101,7 +101,7 @@ def served(built: Backend, model_id: str, task: Task) -> Model:
         raise UnsupportedTask(f"backend {built.name!r} doesn't serve {task.kind}")
     return Model(
         task=task,
-        kind="tuned",
+        kind="tuned" if trains_weights(built) else "zero-shot",
         ref=ModelRef(built.name, model_id),
         prompt=task.prompt(),
         shape=shape,

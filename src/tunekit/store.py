@@ -77,6 +77,7 @@ class Kept(BaseModel):
     temperature: float | None
     applied: dict[str, Any]
     metrics: dict[str, Any]
+    artifact: dict[str, Any] = {}
 
 
 class Record(BaseModel):

@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tunekit.backends.anthropic import AnthropicBackend
 from tunekit.backends.base import Backend, State
 from tunekit.backends.openai import OpenAIBackend
+from tunekit.testing.anthropic import AnthropicServer
 from tunekit.testing.fake import FakeBackend
 from tunekit.testing.harness import BackendHarness, Provider, Step
 from tunekit.testing.openai import OpenAIServer
@@ -152,3 +154,62 @@ def _openai() -> Iterator[Provider]:
         server.story = BRIEF
         server.least_lines = 1
         yield OpenAIProvider(server)
+
+
+class AnthropicProvider(Provider):
+    """An AnthropicServer, in the words of the suite. It knows no training jobs: tuning sends
+    nothing, and what the suite asks of jobs isn't asked of it."""
+
+    key = "sk-conformance-0123456789"
+
+    def __init__(self, server: AnthropicServer) -> None:
+        self.server = server
+
+    def script(self, step: Step, *faults: Fault, always: bool = False) -> None:
+        assert step == "answer", f"nothing is sent to {step}"
+        self.server.script("POST /messages", *faults, always=always)
+
+    def clear(self) -> None:
+        self.server.clear()
+
+    def story(self, *states: State) -> None:
+        raise AssertionError("there are no jobs at the provider")
+
+    def jobs(self) -> int:
+        return len(self.server.batches())
+
+    def requests(self) -> int:
+        return len(self.server.requests)
+
+
+class AnthropicHarness(BackendHarness):
+    """The Anthropic backend against a scripted server."""
+
+    name = "anthropic"
+    support = HERE / "support.json"
+    golden = HERE.parent / "golden"
+    prompts = True
+    memorises = True
+    refused_text = "no text of a file holds this: \0"
+    patience = 20.0
+    backend: ClassVar[type[AnthropicBackend]] = AnthropicBackend
+
+    def make(self, home: Path, provider: Provider | None) -> Backend:
+        assert isinstance(provider, AnthropicProvider)
+        return self.backend(
+            home=home,
+            base_url=provider.server.url,
+            api_key_env=self.key_env,
+            timeout=0.6,
+            retries=1,
+            settle=0.0,
+        )
+
+    def serve(self, home: Path) -> AbstractContextManager[Provider]:
+        return _anthropic()
+
+
+@contextmanager
+def _anthropic() -> Iterator[Provider]:
+    with AnthropicServer(key=AnthropicProvider.key) as server:
+        yield AnthropicProvider(server)

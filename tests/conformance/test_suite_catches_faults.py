@@ -15,7 +15,8 @@ from unittest import mock
 import pytest
 
 import tunekit
-from tunekit.backends.base import Journal, ModelRef, Ref, State, Status
+from tunekit.backends.anthropic import AnthropicBackend
+from tunekit.backends.base import Backend, Journal, ModelRef, Ref, State, Status
 from tunekit.backends.http import HttpClient
 from tunekit.data.dataset import Dataset
 from tunekit.errors import PermissionDenied, TunekitError
@@ -31,7 +32,7 @@ from tunekit.testing.fake import ROUTES, FakeBackend
 from tunekit.testing.harness import checks_of
 from tunekit.testing.samples import SAMPLES
 
-from .harnesses import FakeHarness, ServedFakeHarness
+from .harnesses import AnthropicHarness, FakeHarness, ServedFakeHarness
 
 # --- faults of a backend --------------------------------------------------------------------------
 
@@ -214,6 +215,20 @@ class BlocksWhenAsked(FakeBackend):
         return super().predict(ref, inputs)
 
 
+class ClaimsToPrompt(FakeBackend):
+    trains_weights = False
+
+
+class AsksBeforeItCompiles(AnthropicBackend):
+    def submit(self, work: Work, journal: Journal) -> Ref:
+        self._wire.get("/v1/messages/batches", "looking round")
+        return super().submit(work, journal)
+
+
+class HidesThatItPrompts(AnthropicBackend):
+    trains_weights = True
+
+
 class SubmitsWithoutAJournal(FakeBackend):
     def submit(self, work: Work) -> Ref:  # type: ignore[override]
         return "job-1"
@@ -312,7 +327,7 @@ class Plant(NamedTuple):
     """A fault, and the test of the suite that it has to fail."""
 
     test: str
-    backend: type[FakeBackend] = FakeBackend
+    backend: type[Backend] = FakeBackend
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     served: bool = False
 
@@ -385,13 +400,25 @@ PLANTS = {
     "a hyperparameter that is dropped": Plant(
         "hyperparameters_are_mapped_or_refused__classification_head", DropsHyperparameters
     ),
+    "a model that says it is prompted": Plant(
+        "a_model_says_what_it_is__classification_sft", ClaimsToPrompt
+    ),
+    "a prompt that says it is trained": Plant(
+        "a_model_says_what_it_is__extraction_prompt", HidesThatItPrompts
+    ),
+    "a call to compile a prompt": Plant(
+        "compiling_sends_nothing__classification_prompt", AsksBeforeItCompiles
+    ),
     "a failed job that stays failed": Plant("a_failed_job_says_why", CannotResume, served=True),
 }
 
 
 def run(plant: Plant, home: Path, *, healthy: bool) -> None:
-    harness = ServedFakeHarness() if plant.served else FakeHarness()
-    harness.backend = FakeBackend if healthy else plant.backend  # type: ignore[misc]
+    prompts = issubclass(plant.backend, AnthropicBackend)
+    harness: Any = ServedFakeHarness() if plant.served else FakeHarness()
+    harness = AnthropicHarness() if prompts else harness
+    sound = AnthropicBackend if prompts else FakeBackend
+    harness.backend = sound if healthy else plant.backend
     by_name = {name: (check, pair) for name, check, pair in checks_of(harness, CHECKS)}
     check, pair = by_name[plant.test]
     with nullcontext() if healthy else plant.around():
@@ -407,8 +434,9 @@ def test_a_planted_fault_fails_its_check(fault: str, tmp_path: Path) -> None:
 
 
 def test_every_check_is_for_somebody() -> None:
-    served = {check.name for _, check, _ in checks_of(ServedFakeHarness(), CHECKS)}
-    assert served == {check.name for check in CHECKS}
+    harnesses = (ServedFakeHarness(), AnthropicHarness())
+    tried = {check.name for one in harnesses for _, check, _ in checks_of(one, CHECKS)}
+    assert tried == {check.name for check in CHECKS}
 
 
 def test_every_task_and_method_of_the_table_is_tried() -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "Trained",
     "Trains",
     "ZeroShot",
+    "trains_weights",
 ]
 
 #: The backend's own name for a job: an id at a provider, a folder on this machine.
@@ -95,12 +96,14 @@ class ModelRef(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What came of a job: the model, its temperature where one was fitted, what was applied."""
+    """What came of a job: the model, its temperature where one was fitted, what was applied, and
+    ``artifact``: what is known of the file that holds it, such as its version and hash."""
 
     ref: ModelRef
     temperature: float | None = None
     applied: Mapping[str, Any] = {}
     metrics: Mapping[str, Any] = {}
+    artifact: Mapping[str, Any] = {}
 
 
 class Step(NamedTuple):
@@ -133,6 +136,7 @@ class Backend(Protocol):
 
     ``name`` is the name in config (``"azure"``), ``type`` the kind of backend (``"openai"``).
     ``options`` is everything needed to build it again, secrets by the name of their variable only.
+    One that has ``trains_weights = False`` changes no model, see :func:`trains_weights`.
     """
 
     name: str
@@ -298,6 +302,12 @@ class Rules(Protocol):
     def rule(self, data: Dataset) -> tuple[ModelRef, Shape]:
         """Make the rule of these rows; gives where it is, and the shape it answers in."""
         ...
+
+
+def trains_weights(backend: Backend) -> bool:
+    """Whether tuning changes a model. A backend that says ``trains_weights = False`` compiles a
+    prompt instead, and its models say so."""
+    return bool(getattr(backend, "trains_weights", True))
 
 
 def supported(backend: Backend, tasks: Iterable[Task], model: str) -> dict[tuple[str, str], str]:

@@ -18,21 +18,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..durable import disk_errors
 from ..errors import BackendError, Conflict, MalformedAnswer, NotFound
 from .base import Journal, Ref
 
-__all__ = ["Remote", "remove_files", "submit_once"]
+__all__ = ["Remote", "Stores", "remove_files", "submit_once"]
 
 #: Seconds between two looks for a job that may just be starting.
 LOOK_AGAIN = 0.5
 
 
-class Remote(Protocol):
-    """What a provider does for one run. Each call is made once, whatever comes back, unless it only
-    reads; all may raise BackendError."""
+@runtime_checkable
+class Stores(Protocol):
+    """A provider that is sent the data as files of their own, before the job. Each call is made
+    once, whatever comes back, unless it only reads; all may raise BackendError."""
 
     def stored(self, path: Path, sha256: str) -> str | None:
         """The id of a file with these bytes that is there already."""
@@ -41,6 +42,11 @@ class Remote(Protocol):
     def store(self, path: Path, sha256: str) -> str:
         """Send a file; gives its id."""
         ...
+
+
+class Remote(Protocol):
+    """What a provider does for one run; as with files, each call is made once. One that isn't sent
+    files (see :class:`Stores`) reads the data where it begins the job."""
 
     def begin(self, files: Mapping[str, str]) -> Ref:
         """Create the job, on files by their names here."""
@@ -85,7 +91,7 @@ def submit_once(
         unseen = _appeared(remote, journal, created, until, sleep)
         if unseen is not None:
             return unseen
-    files = _upload(remote, journal)
+    files = _upload(remote, journal) if isinstance(remote, Stores) else {}
     journal.note("creating")
     try:
         ref = remote.begin(files)
@@ -174,7 +180,7 @@ def _unseen(remote: Remote, journal: Journal, seen: Sequence[Ref]) -> Ref | None
     return None
 
 
-def _upload(remote: Remote, journal: Journal) -> dict[str, str]:
+def _upload(remote: Stores, journal: Journal) -> dict[str, str]:
     """The ids of the data files at the provider, by their names here."""
     files: dict[str, str] = {}
     for path in sorted((journal.folder / "data").glob("*.jsonl")):

@@ -49,6 +49,7 @@ class BuiltIn(NamedTuple):
 
 BUILT_INS: dict[str, dict[str, BuiltIn]] = {
     BACKENDS: {
+        "anthropic": BuiltIn("tunekit.backends.anthropic:AnthropicBackend", extra="anthropic"),
         "fake": BuiltIn("tunekit.testing.fake:FakeBackend"),
         "local": BuiltIn("tunekit.backends.local:LocalBackend", extra="local"),
         "openai": BuiltIn("tunekit.backends.openai:OpenAIBackend", extra="openai"),
@@ -65,6 +66,7 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
 #: The import names that an extra brings. Only their absence is answered with "install the extra":
 #: any other failed import is a fault that this advice would hide.
 EXTRA_PACKAGES: dict[str, frozenset[str]] = {
+    "anthropic": frozenset({"anthropic"}),
     "local": frozenset({"huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}),
     "openai": frozenset({"bpe_openai", "openai"}),
 }
@@ -79,7 +81,7 @@ def list_backends() -> list[str]:
     Nothing is imported for it. Warns where an installed package claims a built-in name.
 
     >>> list_backends()  # doctest: +ELLIPSIS
-    ['fake', ...'local'...]
+    ['anthropic', 'fake', ...'local'...]
     """
     return _names(BACKENDS)
 

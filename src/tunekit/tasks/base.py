@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -51,21 +51,23 @@ Cell = str | int | float | bool | None | tuple[Any, ...]
 class Prompt(BaseModel):
     """All the words that a model reads besides the row. Stored with job and model.
 
-    ``system`` is the system turn; ``shots`` are (user, assistant) examples that stand between it
-    and the input.
+    ``system`` is the system turn; ``shots`` are examples that stand between it and the input. The
+    last text of each is the assistant's, all before it are the user's: ``(user, assistant)``, or
+    ``(context, user, assistant)``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     system: str
-    shots: tuple[tuple[str, str], ...] = ()
+    shots: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
         """What stands before every input."""
         system = (Turn("system", self.system),) if self.system else ()
         shots = (
-            (Turn("user", user), Turn("assistant", assistant)) for user, assistant in self.shots
+            (*(Turn("user", text) for text in said), Turn("assistant", answer))
+            for *said, answer in self.shots
         )
         return (*system, *chain.from_iterable(shots))
 

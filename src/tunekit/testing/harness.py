@@ -90,6 +90,8 @@ class BackendHarness(ABC):
     hyperparameters: ClassVar[Mapping[str, Any]] = {}
     #: Whether a tuned model gives back exactly what it was trained on.
     memorises: ClassVar[bool] = False
+    #: Whether tuning compiles a prompt here and sends nothing: ``trains_weights`` is False.
+    prompts: ClassVar[bool] = False
     #: A text that no model of this backend answers, or ``None`` where there is none.
     refused_text: ClassVar[str | None] = None
     #: The longest that one job may take, in seconds.
@@ -114,6 +116,11 @@ class BackendHarness(ABC):
     def scripted(self) -> bool:
         """Whether there is a provider to script."""
         return type(self).serve is not BackendHarness.serve
+
+    @property
+    def sends_jobs(self) -> bool:
+        """Whether jobs are created at the provider, and looked at there."""
+        return self.scripted and not self.prompts
 
     def pairs(self) -> list[Pair]:
         """What the support table pins for this backend."""

@@ -117,3 +117,15 @@ def test_tasks_and_prompts_survive_json(task: Task) -> None:
     assert Prompt.model_validate_json(prompt.model_dump_json()) == prompt
     assert prompt.hash == Prompt(system="Do.", shots=(("in", "out"),)).hash
     assert prompt.hash != Prompt(system="Do!", shots=(("in", "out"),)).hash
+
+
+def test_shots_may_have_a_context() -> None:
+    prompt = Prompt(system="Do.", shots=(("in", "out"), ("context", "in", "out")))
+    assert [turn.role for turn in prompt.turns] == [
+        "system", "user", "assistant", "user", "user", "assistant",
+    ]  # fmt: skip
+    # What was stored when all shots were pairs is the same prompt today.
+    stored = '{"system":"Do.","shots":[["in","out"]]}'
+    assert Prompt.model_validate_json(stored).hash == "ece20fcdf1754494"
+    with pytest.raises(ValueError, match="at least 2"):
+        Prompt(system="Do.", shots=(("alone",),))

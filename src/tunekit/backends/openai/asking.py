@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import openai
 import orjson
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential_jitter,
-)
 
-from ...errors import (
-    AuthenticationFailed,
-    BackendError,
-    InvalidRequest,
-    MalformedAnswer,
-    NotFound,
-    PermissionDenied,
-)
+from ...errors import InvalidRequest, MalformedAnswer
 from ...formats.openai_completions import STOP, prompt_of
 from ...shapes import Failure, Input, Outcome, Said, Turns
+from ..many import ask_many, until_readable
 from .label_odds import Token, label_odds, tokens_in
 from .methods import completes
 from .wire import Wire
 
 __all__ = ["Asking", "ask_all", "body_for", "outcome_of"]
 
-#: Seconds before an answer that can't be read is asked for again.
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 #: The most that the API tells of what could have been said instead.
 TOLD = 20
 #: Settings that some models and servers don't take. Without them an answer is still the model's
 #: own: the likeliest one is what a server without a temperature gives by itself or can't be had.
 DROPPABLE = ("logprobs", "top_logprobs", "temperature")
-#: Errors that every other input would meet as well.
-HOPELESS = (AuthenticationFailed, PermissionDenied, NotFound)
 
 
 class Asking(NamedTuple):
@@ -57,46 +40,14 @@ class Asking(NamedTuple):
 
 
 async def ask_all(wire: Wire, asking: Asking, inputs: Sequence[Input]) -> list[Outcome]:
-    """One outcome per input, in order.
-
-    Raises:
-        BackendError: no input was answered, or the key or the model isn't taken.
-    """
-    outcomes: list[Outcome | BackendError | None] = [None] * len(inputs)
-    waiting = iter(enumerate(inputs))
+    """One outcome per input, in order; raises what :func:`ask_many` does."""
     unwanted: set[str] = set()
-    many = min(asking.at_once, len(inputs))
-    async with wire.async_client(many) as client, asyncio.TaskGroup() as group:
-        for _ in range(many):
-            group.create_task(_work(wire, client, asking, waiting, outcomes, unwanted))
-    errors = [one for one in outcomes if isinstance(one, BackendError)]
-    if errors and len(errors) == sum(one is not None for one in outcomes):
-        raise errors[0]
-    # Answers that came are kept, whatever happened to the others.
-    lost = Failure("not-asked", f"not asked after {errors[-1] if errors else 'an error'}")
-    return [
-        Failure(type(one).__name__, str(one)) if isinstance(one, BackendError) else one or lost
-        for one in outcomes
-    ]
+    async with wire.async_client(min(asking.at_once, len(inputs))) as client:
 
+        async def ask(asked: Input) -> Outcome:
+            return await _ask(wire, client, asking, asked, unwanted)
 
-async def _work(
-    wire: Wire,
-    client: openai.AsyncOpenAI,
-    asking: Asking,
-    waiting: Iterator[tuple[int, Input]],
-    outcomes: list[Outcome | BackendError | None],
-    unwanted: set[str],
-) -> None:
-    """Answer inputs one after the other until none is waiting."""
-    for place, asked in waiting:
-        try:
-            outcomes[place] = await _ask(wire, client, asking, asked, unwanted)
-        except BackendError as error:
-            outcomes[place] = error
-            if isinstance(error, HOPELESS):
-                for _ in waiting:  # nobody asks on
-                    pass
+        return await ask_many(ask, inputs, asking.at_once)
 
 
 async def _ask(
@@ -107,13 +58,6 @@ async def _ask(
         return body
     what = f"asking {asking.model}"
     chat: Any = client.completions if "prompt" in body else client.chat.completions
-    # The SDK repeats what got no answer. One that can't be read created nothing either.
-    unreadable = AsyncRetrying(
-        retry=retry_if_exception_type(MalformedAnswer),
-        wait=wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
-        stop=stop_after_attempt(wire.retries + 1),
-        reraise=True,
-    )
 
     async def once() -> Outcome:
         sent = {name: value for name, value in body.items() if name not in unwanted}
@@ -128,7 +72,7 @@ async def _ask(
             return await once()
         return outcome_of(wire.read(raw, what), asked, wire)
 
-    return await unreadable(once)
+    return await until_readable(wire.retries)(once)
 
 
 def body_for(asking: Asking, asked: Input) -> dict[str, Any] | Failure:

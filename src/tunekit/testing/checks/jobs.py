@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import orjson
 
 import tunekit
 
-from ...backends.base import Backend, Predicts, State, Trains
+from ...backends.base import Backend, Predicts, State, Trains, trains_weights
 from ...data.dataset import Dataset
 from ...errors import HyperparameterError, UnsupportedTask
 from ...store import RANK
@@ -68,6 +72,37 @@ def _can_be_called(method: Callable[..., Any], promised: Callable[..., Any]) -> 
         raise AssertionError(f"it can't be called as {said}: {error}") from error
 
 
+@check(reads=True)
+def a_model_says_what_it_is(case: Case) -> None:
+    """A model whose weights were trained is tuned; one of a compiled prompt is prompted, and names
+    the version and the hash of what was compiled. Saved and loaded, it stays so."""
+    prompts = case.harness.prompts
+    expect_that(trains_weights(case.backend()) is not prompts, f"prompts={prompts} isn't declared")
+    model = case.done().result()
+    kind = "prompted" if prompts else "tuned"
+    expect_that(model.kind == kind and kind in repr(model), f"{model!r} isn't {kind}")
+    if prompts:
+        artifact = model.provenance.get("artifact", {})
+        expect_that(artifact.get("version") and artifact.get("hash"), f"{artifact!r} names nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = tunekit.load(model.save(Path(folder) / "saved"))
+    expect_that(loaded.kind == kind, f"loaded, it is {loaded.kind}")
+
+
+@check(when=lambda harness, pair: harness.scripted and harness.prompts)
+def compiling_sends_nothing(case: Case) -> None:
+    """A prompt is compiled without a request to anybody, and without a key."""
+    assert case.provider is not None
+    without = {name: value for name, value in os.environ.items() if name != case.harness.key_env}
+    with mock.patch.dict(os.environ, without, clear=True):
+        job = case.submit()
+        expect_that(job.status is State.SUCCEEDED, f"compiled at once, it is {job.status}")
+        model = tunekit.attach(job.id).result()
+    expect_that(case.provider.requests() == 0, f"{case.provider.requests()} requests to compile")
+    model.predict(value_of(case.pair.sample.task, case.rows()[0]))
+    expect_that(case.provider.requests() == 1, "one input is one request")
+
+
 @check(every=False)
 def a_job_survives_a_fresh_process(case: Case) -> None:
     """Another process finishes the job and predicts; the same call here joins it meanwhile."""
@@ -106,7 +141,7 @@ def a_finished_job_stays_as_it_is(case: Case) -> None:
     expect_that(tunekit.attach(job.id).status is State.SUCCEEDED, "it isn't succeeded on disk")
 
 
-@check(every=False, when=lambda harness, pair: harness.scripted)
+@check(every=False, when=lambda harness, pair: harness.sends_jobs)
 def states_only_move_forward(case: Case) -> None:
     """A provider that goes back, or says what nobody knows, neither ends nor rewinds a job."""
     assert case.provider is not None
@@ -122,7 +157,7 @@ def states_only_move_forward(case: Case) -> None:
         expect_that(state in seen, f"{state} was lost on the way: {seen}")
 
 
-@check(every=False, when=lambda harness, pair: harness.scripted)
+@check(every=False, when=lambda harness, pair: harness.sends_jobs)
 def a_failed_job_says_why(case: Case) -> None:
     """A job that fails at the provider is a JobFailed with the provider's reason; resumed, it is a
     new job there."""
@@ -146,7 +181,7 @@ def a_failed_job_says_why(case: Case) -> None:
 @check(every=False)
 def a_cancelled_job_stays_cancelled(case: Case) -> None:
     """Cancelling is final, and an error to wait for; resumed, the same run ends in a model."""
-    if case.provider is not None:
+    if case.provider is not None and case.harness.sends_jobs:
         case.provider.story(*[State.RUNNING] * 9, State.SUCCEEDED)
     job = case.submit()
     if job.cancel().status is State.SUCCEEDED:

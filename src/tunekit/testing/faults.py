@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..server import Fault, Recorded
-from .replies import Refusal, refusal_reply
+from .server import Fault, Recorded
 
 __all__ = ["Faults"]
 
@@ -28,11 +27,13 @@ CHANCES = {
 class Faults:
     """The script of a server: an ASGI application around another one.
 
-    ``requests`` has what came; bodies of files aren't kept.
+    ``refusal`` words a refusal as the API does. ``requests`` has what came; bodies of files aren't
+    kept.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refusal: Callable[[Fault], Response]) -> None:
         self._app = app
+        self._refusal = refusal
         self.requests: list[Recorded] = []
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._always: dict[str, Fault] = {}
@@ -104,9 +105,10 @@ class Faults:
                 reply = Response(b'["unexpected"]', media_type="application/json")
                 await reply(scope, receive, send)
             case _:
-                told = {"retry-after": str(fault.retry_after)} if fault.retry_after else {}
-                refusal = Refusal(fault.status, fault.message, code="scripted")
-                await refusal_reply(refusal, told)(scope, receive, send)
+                reply = self._refusal(fault)
+                if fault.retry_after:
+                    reply.headers["retry-after"] = str(fault.retry_after)
+                await reply(scope, receive, send)
 
     async def _rest(self, seconds: float) -> None:
         try:
