@@ -32,7 +32,7 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
         return _model(built, data, "trivial", ref, shape, data.task.prompt(), ref.id)
     base = base_for(built, model)
     shapes = {route.shape for route in built.routes(base)} & set(data.task.offers)
-    if Shape.CHAT in shapes and isinstance(built, Predicts) and not isinstance(built, ZeroShot):
+    if Shape.CHAT in shapes and isinstance(built, Predicts):
         prompt = _shown(data, shots) if shots else data.task.prompt()
         kind: Kind = "prompted" if shots else "zero-shot"
         ref = ModelRef(built.name, base)

@@ -264,8 +264,9 @@ class Price(NamedTuple):
 class Prices(Protocol):
     """A backend whose answers cost money."""
 
-    def price_of(self, ref: ModelRef, inputs: Sequence[Input]) -> Price:
-        """What a thousand inputs like these cost, said without asking anybody."""
+    def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:
+        """What a thousand inputs like these, answered like this, cost; said without asking
+        anybody."""
         ...
 
 

@@ -102,7 +102,7 @@ def _check(models: Any, test: Dataset) -> None:
 
 
 def _ask(model: Model, test: Dataset, rows: Sequence[Any], judge: Judge) -> _Asked:
-    if isinstance(model.backend, Keeps):
+    if isinstance(model.backend, Keeps) and not isinstance(model.backend, Prices):
         model.predict(test[:1], errors="return")  # loads it, which says nothing of an input
     begun = time.perf_counter()
     answers = model.predict(test, errors="return")
@@ -122,6 +122,11 @@ def _compared(
     given = [(p, ok) for p, ok in zip(sure, asked.right, strict=True) if p is not None]
     answered = sum(not isinstance(one, Failure) for one in asked.answers)
     known = bool(given) and len(given) == answered
+    said = [
+        judge.said(row, one)
+        for row, one in zip(rows, asked.answers, strict=True)
+        if not isinstance(one, Failure)
+    ]
     probability = np.array([p for p, _ in given])
     right = np.array([ok for _, ok in given], dtype=bool)
     return Compared(
@@ -129,7 +134,7 @@ def _compared(
         model=model,
         report=evaluate(model.task, rows, asked.answers, model_kind=model.kind),
         seconds=asked.seconds / len(rows),
-        cost=_cost(model, rows),
+        cost=_cost(model, rows, said),
         curve=curve,
         reliability=tuple(one._asdict() for one in reliability_bins(probability, right))
         if known
@@ -138,11 +143,11 @@ def _compared(
     )
 
 
-def _cost(model: Model, rows: Sequence[Any]) -> Mapping[str, Any] | None:
+def _cost(model: Model, rows: Sequence[Any], said: Sequence[str]) -> Mapping[str, Any] | None:
     if not isinstance(model.backend, Prices):
         return None
     inputs = [model.task.input(model.task.asked(row), model.shape, model.prompt) for row in rows]
-    return model.backend.price_of(model.ref, inputs)._asdict()
+    return model.backend.price_of(model.ref, inputs, said)._asdict()
 
 
 def _scores(probability: Any, right: Any) -> Mapping[str, Any]:

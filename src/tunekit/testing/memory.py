@@ -30,7 +30,7 @@ from ..shapes import (
     Weights,
 )
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "softmax"]
 
 #: How much more likely a full overlap of words is than none: e to this power.
 SHARPNESS = 8.0
@@ -74,7 +74,7 @@ class Memory:
             return self._say(asked, target, exact is not None, overlaps)
         if isinstance(target, Weights):
             label = target.by_label[0][0]
-            return Weights(_softmax(self._by_answer(overlaps, label if exact else None)))
+            return Weights(softmax(self._by_answer(overlaps, label if exact else None)))
         if isinstance(target, Marks) and isinstance(asked, Passage) and exact is None:
             return Marks(self._found(asked.text))
         if isinstance(target, Order) and isinstance(asked, Question) and exact is None:
@@ -85,7 +85,7 @@ class Memory:
         """(answer, probability) pairs of all that is remembered, likeliest first."""
         exact = self._exact.get(_key(asked))
         certain = None if exact is None else _answer(exact)
-        return _softmax(self._by_answer(self._overlaps(asked), certain))
+        return softmax(self._by_answer(self._overlaps(asked), certain))
 
     def _say(
         self, asked: Turns, target: Target, exact: bool, overlaps: Mapping[int, float]
@@ -96,7 +96,7 @@ class Memory:
         scores = self._by_answer(overlaps, said if exact else None)
         # A closed set of answers: what wasn't remembered is possible, and least likely.
         closed = {choice: scores.get(choice, 0.0) for choice in asked.choices}
-        ranked = _softmax(closed)
+        ranked = softmax(closed)
         return Said(ranked[0][0], ranked)
 
     def _overlaps(self, asked: Input) -> dict[int, float]:
@@ -179,7 +179,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", text.casefold()))
 
 
-def _softmax(scores: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+def softmax(scores: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """(answer, probability) pairs, highest first, ties in the order given."""
     top = max(scores.values(), default=0.0)
     powers = {answer: math.exp(SHARPNESS * (score - top)) for answer, score in scores.items()}

@@ -9,14 +9,14 @@ from typing import Any
 
 import httpx2
 
-from ...errors import ConfigError, NotFound, UnsupportedTask
+from ...errors import ConfigError, NotFound
 from ...planning import Estimate, Route, Setup, Work
 from ...prompted import Compiled, tokens_of
-from ...shapes import Input, Outcome, Shape
-from ...tasks.base import Task
-from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from ...shapes import Input, Outcome, Turns
+from ..base import Event, Journal, ModelRef, Price, Ref, State, Status, Trained
 from ..keys import Key
 from ..once import submit_once
+from ..prices import price_of_tokens
 from . import batches, kept
 from .asking import ask_all
 from .bodies import Asking, CacheTime
@@ -230,10 +230,13 @@ class AnthropicBackend:
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
         return await ask_all(self._wire, self._asking(ref.id), inputs, self._concurrency)
 
-    def zero_shot(self, task: Task, model: str) -> ModelRef:
-        if Shape.CHAT not in task.offers:
-            raise UnsupportedTask(f"{self.name} answers chats, and {task.kind} offers none here.")
-        return ModelRef(self.name, model)
+    def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:
+        compiled = self._asking(ref.id).compiled
+        asked = (one for one in inputs if isinstance(one, Turns))
+        sent = (one if compiled is None else compiled.turns_for(one) for one in asked)
+        read = sum(tokens_of(*(turn.text for turn in one.turns)) for one in sent)
+        note = "tokens estimated at 4 bytes, before what the provider takes off for kept ones"
+        return price_of_tokens(len(inputs), read, tokens_of(*said), self._prices, note=note)
 
     def batch_requests(
         self, model: str, inputs: Iterable[tuple[int, Input]]

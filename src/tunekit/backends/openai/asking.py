@@ -12,6 +12,7 @@ from ...errors import InvalidRequest, MalformedAnswer
 from ...formats.openai_completions import STOP, prompt_of
 from ...shapes import Failure, Input, Outcome, Said, Turns
 from ..many import ask_many, until_readable
+from . import decisions
 from .label_odds import Token, label_odds, tokens_in
 from .methods import completes
 from .wire import Wire
@@ -30,13 +31,15 @@ class Asking(NamedTuple):
 
     ``model`` is its id at the provider, ``at_once`` how many calls may be under way, ``settings``
     what goes into every request (``temperature``, ``max_tokens``), ``odds`` whether probabilities
-    are asked for where the answers are a closed set.
+    are asked for where the answers are a closed set, ``decides`` whether decisions are asked for
+    instead of a chat.
     """
 
     model: str
     at_once: int
     settings: Mapping[str, Any]
     odds: bool = True
+    decides: bool = False
 
 
 async def ask_all(wire: Wire, asking: Asking, inputs: Sequence[Input]) -> list[Outcome]:
@@ -53,11 +56,13 @@ async def ask_all(wire: Wire, asking: Asking, inputs: Sequence[Input]) -> list[O
 async def _ask(
     wire: Wire, client: openai.AsyncOpenAI, asking: Asking, asked: Input, unwanted: set[str]
 ) -> Outcome:
-    body = body_for(asking, asked)
+    body = decisions.body_of(asking.model, asked) if asking.decides else body_for(asking, asked)
     if isinstance(body, Failure):
         return body
     what = f"asking {asking.model}"
+    read = decisions.outcome_of if asking.decides else outcome_of
     chat: Any = client.completions if "prompt" in body else client.chat.completions
+    chat = client.decisions if asking.decides else chat
 
     async def once() -> Outcome:
         sent = {name: value for name, value in body.items() if name not in unwanted}
@@ -70,7 +75,7 @@ async def _ask(
                 raise
             unwanted.update(refused)
             return await once()
-        return outcome_of(wire.read(raw, what), asked, wire)
+        return read(wire.read(raw, what), asked, wire)
 
     return await until_readable(wire.retries)(once)
 

@@ -6,20 +6,20 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 
 from ...errors import ConfigError, Conflict, NotFound, PermissionDenied
 from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome
-from ..base import Event, Journal, ModelRef, Ref, Source, Status, Trained
+from ..base import Event, Journal, ModelRef, Price, Ref, Source, Status, Trained
 from ..choose import who_else_trains
 from ..keys import Key
 from ..once import remove_files, submit_once
-from . import batches, jobs
+from . import batches, decisions, jobs
 from .asking import Asking, ask_all
-from .estimates import estimate
+from .estimates import answer_price, estimate
 from .files import LARGEST, delete_file, fetch_file
 from .hosts import OPENAI_URL, Host, host_of
 from .methods import checked, routes_of
@@ -45,7 +45,10 @@ USUAL: Mapping[str, Any] = {
     "logprobs": True,
     "deployment": None,
     "training_type": None,
+    "endpoint": "chat",
     "price_per_million": None,
+    "price_per_million_input": None,
+    "price_per_million_output": None,
     "settle": 60.0,
     "largest_file": LARGEST,
 }
@@ -72,7 +75,11 @@ class OpenAIBackend:
         logprobs: whether probabilities of labels are asked for.
         deployment: the name under which Azure serves the tuned model.
         training_type: Azure's ``trainingType``, such as ``"GlobalStandard"``.
+        endpoint: ``"chat"``, or ``"decisions"`` to have a pretrained model decide between labels,
+            with probabilities (see :func:`tunekit.baseline`); tuned models aren't asked so.
         price_per_million: dollars for a million training tokens, for the plan.
+        price_per_million_input, price_per_million_output: dollars for a million tokens that
+            predictions read and write, for comparisons.
         settle: seconds in which a job may still appear whose creation nobody saw the answer of,
             before it is created again.
         largest_file: bytes of a file that is sent as a whole; larger ones go in parts.
@@ -106,7 +113,10 @@ class OpenAIBackend:
         logprobs: bool = True,
         deployment: str | None = None,
         training_type: str | None = None,
+        endpoint: Literal["chat", "decisions"] = "chat",
         price_per_million: float | None = None,
+        price_per_million_input: float | None = None,
+        price_per_million_output: float | None = None,
         settle: float = 60.0,
         largest_file: int = LARGEST,
         http_client: httpx2.Client | None = None,
@@ -138,6 +148,10 @@ class OpenAIBackend:
         self._logprobs = logprobs
         self._deployment = deployment
         self._price = price_per_million
+        self._prices = (price_per_million_input, price_per_million_output)
+        self._decides = endpoint == "decisions"
+        if self._decides:
+            self.default_model = decisions.DEFAULT_MODEL
         self._settle = settle
         self._largest = largest_file
         settings = {"temperature": temperature, "max_tokens": max_tokens}
@@ -277,6 +291,10 @@ class OpenAIBackend:
                 request_id=error.request_id,
             ) from error
 
+    def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:
+        own = None if self._prices == (None, None) else self._prices
+        return answer_price(self.host, ref.id, inputs, said, own, decides=self._decides)
+
     def batch_requests(
         self, model: str, inputs: Iterable[tuple[int, Input]]
     ) -> Iterator[Iterator[bytes]]:
@@ -301,7 +319,13 @@ class OpenAIBackend:
         return batches.outcomes(self._wire, lines, inputs)
 
     def _asking(self, model: str) -> Asking:
-        return Asking(self._deployment or model, self._concurrency, self._settings, self._logprobs)
+        return Asking(
+            self._deployment or model,
+            self._concurrency,
+            self._settings,
+            self._logprobs,
+            self._decides,
+        )
 
 
 def _check_whose(backend: str, given: Mapping[str, Any]) -> None:

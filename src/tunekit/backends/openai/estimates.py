@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,11 +12,14 @@ import orjson
 from ...data.render import render
 from ...findings import Finding
 from ...planning import Estimate, Setup, Tokens
+from ...shapes import Input, Turns
+from ..base import Price
+from ..prices import price_of_tokens
 from .hosts import Host
-from .lifecycle import base_of, findings_of
+from .lifecycle import DECISIONS_PRICE, base_of, findings_of
 from .methods import AUTO
 
-__all__ = ["count_tokens", "estimate"]
+__all__ = ["answer_price", "count_tokens", "estimate"]
 
 #: Encodings by the beginnings of models' names, as OpenAI's own tokenizer library has them.
 ENCODINGS = {
@@ -66,6 +69,38 @@ def estimate(setup: Setup, host: Host, price: float | None) -> Estimate:
         note=note,
         findings=tuple(_findings(setup, host, rows)),
     )
+
+
+def answer_price(
+    host: Host,
+    model: str,
+    inputs: Sequence[Input],
+    said: Sequence[str],
+    own: tuple[float | None, float | None] | None,
+    *,
+    decides: bool,
+) -> Price:
+    """What a thousand inputs like these, answered like this, cost.
+
+    Args:
+        host: whose server answers.
+        model: tuned, or a base model.
+        inputs: what was asked.
+        said: the answers.
+        own: dollars for a million tokens read and written that the user named.
+        decides: whether decisions were asked for.
+    """
+    dollars, dated = own or (None, None), None
+    base = base_of(model) if host is Host.OPENAI and model.startswith("ft:") else None
+    if own is None and decides and host is Host.OPENAI:
+        dollars, dated = DECISIONS_PRICE
+    elif own is None and base is not None:
+        dollars, dated = base.answers, base.priced
+    asked = ([turn.text for turn in one.turns] for one in inputs if isinstance(one, Turns))
+    read, exact = count_tokens(model, asked)
+    written, _ = count_tokens(model, said)
+    note = "" if exact else f"tokens estimated at {CHARACTERS:g} characters"
+    return price_of_tokens(len(inputs), read, written, dollars, date=dated, note=note)
 
 
 def _findings(setup: Setup, host: Host, rows: int) -> Iterator[Finding]:

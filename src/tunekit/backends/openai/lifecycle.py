@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ...findings import Finding
 from .hosts import Host
 
-__all__ = ["AS_OF", "TRAINING_ENDS", "Base", "base_of", "findings_of"]
+__all__ = ["AS_OF", "DECISIONS_PRICE", "TRAINING_ENDS", "Base", "base_of", "findings_of"]
 
 AS_OF = date(2026, 11, 22)
 #: The last customers' last day for new jobs; others were refused from 2026-05-07 and 2026-07-02 on.
@@ -26,12 +26,14 @@ SOON = 120
 
 class Base(NamedTuple):
     """A base model: the methods that train it, the day it and all models tuned from it end, and
-    dollars for a million training tokens with the month of the source (``None``: not known)."""
+    dollars for a million training tokens with the month of the source (``None``: not known), and
+    for a million tokens that a model tuned from it reads and writes."""
 
     methods: tuple[str, ...]
     ends: date
     price: float | None = None
     priced: str = ""
+    answers: tuple[float | None, float | None] = (None, None)
 
 
 _ENDS = date(2027, 1, 14)
@@ -42,8 +44,8 @@ _LEGACY_ENDED = date(2026, 9, 28)
 BASES = {
     "gpt-4.1-2025-04-14": Base(("sft", "dpo"), _ENDS),
     "gpt-4.1-mini-2025-04-14": Base(("sft", "dpo"), _ENDS),
-    "gpt-4o-2024-08-06": Base(("sft", "dpo"), _ENDS, 25.0, "2026-05"),
-    "gpt-4o-mini-2024-07-18": Base(("sft",), _ENDS, 3.0, "2026-05"),
+    "gpt-4o-2024-08-06": Base(("sft", "dpo"), _ENDS, 25.0, "2026-05", (3.75, 15.0)),
+    "gpt-4o-mini-2024-07-18": Base(("sft",), _ENDS, 3.0, "2026-05", (0.30, 1.20)),
     "gpt-4.1-nano": Base((), _ENDED),
     "gpt-3.5-turbo": Base((), _ENDED),
     "gpt-4-": Base((), _ENDED),
@@ -51,6 +53,10 @@ BASES = {
     "babbage-002": Base((), _LEGACY_ENDED),
     "davinci-002": Base((), _LEGACY_ENDED),
 }
+
+
+#: Dollars for a million tokens read and written by decisions, and the day that was so.
+DECISIONS_PRICE = ((0.10, 0.0), "2026-10-10")
 
 
 def base_of(model: str) -> Base | None:

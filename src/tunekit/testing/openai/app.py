@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from . import answers, batches, files, jobs
+from . import answers, batches, decisions, files, jobs
 from .replies import Refusal, json_reply, refusal_reply
 from .state import State, now
 
@@ -103,6 +103,7 @@ def make_app(state: State) -> Starlette:
     ft = "/fine_tuning/jobs"
     routes: list[BaseRoute] = [
         route("/chat/completions", "POST", answered(answers.chat)),
+        route("/decisions", "POST", answered(decisions.decide)),
         route("/completions", "POST", answered(answers.complete)),
         route("/files", "POST", upload),
         route("/files", "GET", asked(files.listed)),
