@@ -15,13 +15,10 @@ if TYPE_CHECKING:
         attach,
         attach_predictions,
         backend,
-        baseline,
-        compare,
         list_backends,
         list_formats,
         list_jobs,
         load,
-        migrate,
         plan,
         submit,
         tune,
@@ -48,6 +45,7 @@ if TYPE_CHECKING:
     from .model import Model
     from .planning import Plan
     from .shapes import Failure, Span
+    from .side_by_side import baseline, compare, migrate
     from .tasks.classification import Classification, ClassificationRow, Label
     from .tasks.extraction import Extracted, Extraction, ExtractionRow
     from .tasks.preference import Choice, Preference, PreferenceRow
@@ -58,13 +56,10 @@ _HOMES = {
         "attach",
         "attach_predictions",
         "backend",
-        "baseline",
-        "compare",
         "list_backends",
         "list_formats",
         "list_jobs",
         "load",
-        "migrate",
         "plan",
         "submit",
         "tune",
@@ -91,6 +86,7 @@ _HOMES = {
     "model": ("Model",),
     "planning": ("Plan",),
     "shapes": ("Failure", "Span"),
+    "side_by_side": ("baseline", "compare", "migrate"),
     "tasks.classification": ("Classification", "ClassificationRow", "Label"),
     "tasks.extraction": ("Extracted", "Extraction", "ExtractionRow"),
     "tasks.preference": ("Choice", "Preference", "PreferenceRow"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -14,23 +13,22 @@ from .backends import registry
 from .backends.base import Backend, State, Trains
 from .backends.choose import choose
 from .bulk import PredictionJob, find_bulk
-from .comparison import Comparison, compare_models
-from .curves import curve_of
 from .data.dataset import Dataset
 from .data.listing import Formats, all_formats
 from .errors import (
     BackendError,
     DataError,
     InputError,
+    JobNotFound,
     ModelError,
+    StoreError,
     TunekitError,
     UnsupportedTask,
     did_you_mean,
 )
 from .findings import Finding
-from .job import Job, all_jobs
+from .job import Job
 from .model import Model, open_model
-from .origins import origin_of
 from .planning import Plan, Setup
 from .resolving import (
     backend_for,
@@ -44,19 +42,15 @@ from .resolving import (
 )
 from .store import Run, Runs
 from .tasks.base import Task
-from .untrained import untrained
 
 __all__ = [
     "attach",
     "attach_predictions",
     "backend",
-    "baseline",
-    "compare",
     "list_backends",
     "list_formats",
     "list_jobs",
     "load",
-    "migrate",
     "plan",
     "submit",
     "tune",
@@ -219,7 +213,14 @@ def attach_predictions(id: str) -> PredictionJob:
 
 def list_jobs() -> list[Job]:
     """All jobs under this home, newest first, with their states as last seen."""
-    return all_jobs(current_config().home)
+    home = current_config().home
+    jobs: list[Job] = []
+    for run in Runs(home):
+        try:
+            jobs.append(Job(run, home))
+        except (JobNotFound, StoreError) as error:
+            log.warning("left out of the list: %s", error)
+    return jobs
 
 
 def backend(name: str, **options: Any) -> Backend:
@@ -295,123 +296,7 @@ def _load_ref(ref: str, task: Task | None) -> Model:
     return served(built, rest, task)
 
 
-def baseline(
-    data: Dataset,
-    *,
-    backend: str | Backend | None = None,
-    model: str | Path | None = None,
-    shots: int = 0,
-) -> Model:
-    """What answers without training on these rows: the measure for a model that was trained.
-
-    Args:
-        data: training rows. A pretrained model is given their task (labels, descriptions) and, with
-            ``shots``, some of the rows; a rule is made of all of them.
-        backend: as in :func:`tune`; ``"trivial"`` for a rule (the majority label, the most frequent
-            spans, the input itself, the option that looks like the best ones).
-        model: the base model; the backend's default without it.
-        shots: examples shown to the model in its prompt, chosen by class and diversity.
-
-    Returns:
-        A model of kind ``"zero-shot"``, ``"prompted"`` (with shots) or ``"trivial"``.
-
-    Raises:
-        UnsupportedTask: the backend has no such baseline for this task.
-
-    Example:
-        >>> import tunekit
-        >>> rows = [{"text": f"t{n}", "label": "b" if n > 3 else "a"} for n in range(9)]
-        >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
-        >>> tunekit.baseline(data, backend="trivial")
-        <Model trivial classification on trivial: majority>
-    """
-    check_data("data", data)
-    return untrained(backend_for(backend), data, model, shots)
-
-
-def compare(test: Dataset, models: Mapping[str, Model]) -> Comparison:
-    """Put models side by side on rows that none of them was trained on.
-
-    Args:
-        test: rows with the right answers.
-        models: by the names to show them by, such as ``{"tuned": …, "pretrained": …}``; they may
-            live on different backends, but do the same task.
-
-    Returns:
-        A comparison: prints well, ``to_html(path)``, ``to_markdown()``, ``to_dict()``, and
-        ``require("tuned.macro_f1 > pretrained.macro_f1")`` as a gate.
-
-    Raises:
-        InputError: something that is no model, or of another task.
-        UnsupportedTask: answers of this task can't be right or wrong.
-        DataError: there are no rows.
-        BackendError: a model couldn't be asked at all.
-
-    Example:
-        >>> import tunekit
-        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
-        >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
-        >>> tuned = tunekit.tune(data, backend="fake")
-        >>> rule = tunekit.baseline(data, backend="trivial")
-        >>> found = tunekit.compare(data, {"tuned": tuned, "rule": rule})
-        >>> found.difference("tuned", "rule").measure.value
-        0.5
-    """
-    check_data("test", test)
-    curves = {name: curve_of(model, current_config().home) for name, model in _models(models)}
-    return compare_models(test, models, curves=curves, today=date.today())
-
-
-def migrate(
-    source: str | Path | Job,
-    task: Task,
-    *,
-    to: str | Backend,
-    was: Model | str | None = None,
-    test: float = 0.2,
-    seed: int = 0,
-    **same: Any,
-) -> Comparison:
-    """Tune elsewhere what was tuned at a provider, and compare the two.
-
-    Args:
-        source: a provider's training file; a job of ours (``run:ID`` or the :class:`Job`); or a job
-            at a provider, as ``BACKEND:JOB-ID``, whose training file is fetched.
-        task: what the rows are rows of.
-        to: the backend to tune on from now on.
-        was: the model that answered until now, or a reference to it, where the source doesn't say.
-        test: the share of rows that is held out, to compare on. The old model may have been trained
-            on them: then its figure is flattering, and says so in its provenance.
-        seed: decides which rows those are.
-        same: what :func:`tune` takes: ``model``, ``method``, hyperparameters.
-
-    Returns:
-        A comparison of ``"migrated"`` with ``"before"`` (where the old model still answers) and
-        with ``"rule"``, what a rule of the same rows gets. ``.model("migrated")`` is the new model.
-
-    Raises:
-        DataError: the file can't be read as rows of this task.
-        UnsupportedTask: the backend doesn't train this, or answers of the task can't be compared.
-        Everything else that :func:`tune` raises.
-    """
-    before = load(was, task=task) if isinstance(was, str) else was
-    found = origin_of(source, task, current_config().home)
-    before = before if before is not None else found.model
-    train, held_out = found.data.split(test=test, seed=seed)
-    models = {"migrated": tune(train, backend=to, **same)}
-    if before is not None:
-        models["before"] = before
-    models["rule"] = baseline(train, backend="trivial")
-    return compare(held_out, models)
-
-
 # --- inside -------------------------------------------------------------------------------------
-
-
-def _models(models: Any) -> Iterator[tuple[str, Model]]:
-    """Pairs of name and model, of whatever was given; what is wrong with it is said later."""
-    if isinstance(models, Mapping):
-        yield from ((name, one) for name, one in models.items() if isinstance(one, Model))
 
 
 def _plan(

@@ -26,8 +26,6 @@ from .errors import (
     JobCancelled,
     JobError,
     JobFailed,
-    JobNotFound,
-    StoreError,
     TunekitError,
     UnsupportedTask,
     WaitTimeout,
@@ -38,7 +36,7 @@ from .planning import Work
 from .progress import progress
 from .store import Kept, Record, Run, Runs
 
-__all__ = ["Job", "all_jobs"]
+__all__ = ["Job"]
 
 log = logging.getLogger("tunekit")
 
@@ -391,14 +389,3 @@ class Job:
         return Trained(
             ModelRef(*kept.ref), kept.temperature, kept.applied, kept.metrics, kept.artifact
         )
-
-
-def all_jobs(home: Path) -> list[Job]:
-    """Every job under a home, newest first, as last seen."""
-    jobs: list[Job] = []
-    for run in Runs(home):
-        try:
-            jobs.append(Job(run, home))
-        except (JobNotFound, StoreError) as error:
-            log.warning("left out of the list: %s", error)
-    return jobs

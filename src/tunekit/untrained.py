@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ._version import __version__
-from .backends.base import Backend, ModelRef, Predicts, Rules, ZeroShot
+from .backends.base import Backend, ModelRef, Rules, ZeroShot
 from .data.dataset import Dataset
 from .errors import InputError, UnsupportedTask
 from .model import Kind, Model
@@ -31,15 +31,13 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
         ref, shape = built.rule(data)
         return _model(built, data, "trivial", ref, shape, data.task.prompt(), ref.id)
     base = base_for(built, model)
-    shapes = {route.shape for route in built.routes(base)} & set(data.task.offers)
-    if Shape.CHAT in shapes and isinstance(built, Predicts):
+    chats = any(route.shape is Shape.CHAT for route in built.routes(base))
+    if isinstance(built, ZeroShot) and (chats or not shots):
+        ref = built.zero_shot(data.task, base)
+        shape = Shape.CHAT if chats else Shape.LABELLED
         prompt = _shown(data, shots) if shots else data.task.prompt()
         kind: Kind = "prompted" if shots else "zero-shot"
-        ref = ModelRef(built.name, base)
-        return _model(built, data, kind, ref, Shape.CHAT, prompt, base, {"shots": shots})
-    if isinstance(built, ZeroShot) and not shots:
-        ref = built.zero_shot(data.task, base)
-        return _model(built, data, "zero-shot", ref, Shape.LABELLED, data.task.prompt(), base)
+        return _model(built, data, kind, ref, shape, prompt, base, {"shots": shots})
     raise UnsupportedTask(
         f"backend {built.name!r} has no baseline of {data.task.kind} with {shots} shots on "
         f"{base!r}. 'local' has one of classification without shots, backends that chat have all, "

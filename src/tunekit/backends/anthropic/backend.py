@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx2
 
-from ...errors import ConfigError, NotFound
+from ...errors import ConfigError, NotFound, UnsupportedTask
 from ...planning import Estimate, Route, Setup, Work
 from ...prompted import Compiled, tokens_of
-from ...shapes import Input, Outcome, Turns
+from ...shapes import Input, Outcome, Shape, Turns
+from ...tasks.base import Task
 from ..base import Event, Journal, ModelRef, Price, Ref, State, Status, Trained
 from ..keys import Key
 from ..once import submit_once
@@ -229,6 +230,11 @@ class AnthropicBackend:
 
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
         return await ask_all(self._wire, self._asking(ref.id), inputs, self._concurrency)
+
+    def zero_shot(self, task: Task, model: str) -> ModelRef:
+        if Shape.CHAT not in task.offers:
+            raise UnsupportedTask(f"{self.name} answers chats, and {task.kind} offers none here.")
+        return ModelRef(self.name, model)
 
     def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:
         compiled = self._asking(ref.id).compiled

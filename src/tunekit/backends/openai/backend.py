@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import httpx2
 
-from ...errors import ConfigError, Conflict, NotFound, PermissionDenied
+from ...errors import ConfigError, Conflict, NotFound, PermissionDenied, UnsupportedTask
 from ...planning import Estimate, Route, Setup, Work
-from ...shapes import Input, Outcome
+from ...shapes import Input, Outcome, Shape
+from ...tasks.base import Task
 from ..base import Event, Journal, ModelRef, Price, Ref, Source, Status, Trained
 from ..choose import who_else_trains
 from ..keys import Key
@@ -290,6 +291,11 @@ class OpenAIBackend:
                 code=error.code,
                 request_id=error.request_id,
             ) from error
+
+    def zero_shot(self, task: Task, model: str) -> ModelRef:
+        if Shape.CHAT not in task.offers:
+            raise UnsupportedTask(f"{self.name} answers chats, and {task.kind} offers none here.")
+        return ModelRef(self.name, model)
 
     def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:
         own = None if self._prices == (None, None) else self._prices
