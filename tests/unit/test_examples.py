@@ -23,6 +23,19 @@ EXAMPLES = ROOT / "examples"
 MESSAGES = EXAMPLES / "data" / "insurer_messages.csv"
 #: The most words that two messages may share, as a part of all their words.
 ALIKE = 0.6
+#: The German sets: file, labels, and how many rows each label has.
+GERMAN = (
+    ("kundenpost.csv", "positiv neutral negativ", 190),
+    ("finanzfragen.csv", "Aktie Anleihe Fonds Option Devisen", 120),
+)
+#: What is asked of models that were tuned on the German sets: no row may give it away.
+ASKED = (
+    (
+        "Ich hatte am gestrigen Abend einen Unfall mit meinem Auto. Ein anderer Fahrer ist mir an "
+        "der Ampel aufgefahren. Können Sie mir weiterhelfen?"
+    ),
+    "Mit welcher Art von Finanzinstrument gewährt man zum Beispiel dem Staat einen Kredit?",
+)
 
 
 def run_example(name: str) -> str:
@@ -41,6 +54,16 @@ def run_example(name: str) -> str:
 def read_messages() -> list[dict[str, str]]:
     with MESSAGES.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def alike(texts: list[str]) -> list[tuple[str, str]]:
+    """The pairs of texts that share more of their words than :data:`ALIKE`."""
+    words = [(text, frozenset(re.findall(r"\w+", text.lower()))) for text in texts]
+    return [
+        (one, other)
+        for (one, ones), (other, others) in combinations(words, 2)
+        if len(ones & others) > ALIKE * len(ones | others)
+    ]
 
 
 # --- the scripts ----------------------------------------------------------------------------------
@@ -112,11 +135,36 @@ def test_intents_are_described_in_both_languages() -> None:
 def test_no_two_messages_are_much_alike() -> None:
     texts = [row["Text"] for row in read_messages()]
     texts.append(runpy.run_path(str(EXAMPLES / "demo.py"))["ACCIDENT"].text)
-    words = [frozenset(re.findall(r"\w+", text.lower())) for text in texts]
 
-    alike = [
-        (one, other)
-        for one, other in combinations(words, 2)
-        if len(one & other) > ALIKE * len(one | other)
-    ]
-    assert not alike
+    assert not alike(texts)
+
+
+# --- the German sets ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "labels", "each"), GERMAN)
+def test_a_german_set_has_as_many_rows_of_each_label(name: str, labels: str, each: int) -> None:
+    counts = Counter(Dataset.read(EXAMPLES / "data" / name, Classification()).column("label"))
+
+    assert counts == dict.fromkeys(labels.split(), each)
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in GERMAN])
+def test_a_german_set_has_no_findings_and_no_texts_alike(name: str) -> None:
+    data = Dataset.read(EXAMPLES / "data" / name, Classification())
+
+    assert not list(data.check())
+    assert not alike([*data.column("text"), *ASKED])
+
+
+def test_no_question_names_its_instrument() -> None:
+    data = Dataset.read(EXAMPLES / "data" / "finanzfragen.csv", Classification())
+
+    assert not [row.text for row in data if row.label.lower() in row.text.lower()]
+
+
+def test_customers_say_thanks_in_every_mood() -> None:
+    data = Dataset.read(EXAMPLES / "data" / "kundenpost.csv", Classification())
+
+    thanks = Counter(row.label for row in data if re.search(r"\b[Dd]ank", row.text))
+    assert min(thanks.get(label, 0) for label in data.task.labels) >= 4
