@@ -8,12 +8,16 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; exit with 0, with 1 on an error of ours, with 2 on wrong usage."""
-    from ..errors import TunekitError
+    """Run the command line; exit with 0, with 1 on an error of ours, with 2 on wrong usage, with 3
+    where a comparison doesn't show what was required."""
+    from ..errors import RequirementNotMet, TunekitError
     from .app import app
 
     try:
         app()
+    except RequirementNotMet as error:
+        sys.stderr.write(f"not met: {error}\n")
+        sys.exit(3)
     except TunekitError as error:
         # One clear message: it says what is wrong and what to do, so a traceback adds nothing.
         sys.stderr.write(f"error: {error}\n")

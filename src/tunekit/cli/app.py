@@ -13,6 +13,7 @@ from .arguments import hyperparameters, mapping, task_named
 from .output import show_jobs, show_predictions, show_wire_examples, write_json
 
 if TYPE_CHECKING:
+    from ..comparison import Comparison
     from ..data.dataset import Dataset
     from ..tasks.base import Task
 
@@ -125,6 +126,90 @@ def evaluate(model: Saved, file: File, column: Columns = None, as_json: AsJson =
 
 
 @app.command()
+def baseline(
+    file: File,
+    save: Annotated[Path, typer.Option(help="Save the model in this folder.")],
+    task: Annotated[str, typer.Option("--task", "-t", help="The kind of task.")] = "classification",
+    column: Columns = None,
+    backend: Annotated[
+        str | None, typer.Option(help="A name in config, or a type; 'trivial' for a rule.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The base model.")] = None,
+    shots: Annotated[int, typer.Option(min=0, help="Examples in the prompt.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make what a tuned model has to beat: a pretrained or prompted model, or a rule."""
+    import tunekit
+
+    rows = _read(file, task_named(task), column)
+    made = tunekit.baseline(rows, backend=backend, model=model, shots=shots)
+    made.save(save)
+    _say({"saved": str(save), "kind": made.kind}, f"Saved in {save}: {made!r}.", as_json)
+
+
+@app.command()
+def compare(
+    file: File,
+    model: Annotated[
+        list[str],
+        typer.Option("--model", "-m", metavar="NAME=MODEL", help="A folder, a name, or run:ID."),
+    ],
+    column: Columns = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one page.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the tables as Markdown.")] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(help="Such as 'tuned.macro_f1 > rule.macro_f1'; exit with 3 if it isn't so."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put models side by side on a file of rows: who is better, by how much, is it luck?"""
+    import tunekit
+
+    models = {name: tunekit.load(ref) for name, ref in mapping(model).items()}
+    first = next(iter(models.values()))
+    found = tunekit.compare(_read(file, first.task, column), models)
+    _report(found, html, markdown, as_json)
+    found.require(*(require or ()))
+
+
+@app.command()
+def migrate(
+    source: Annotated[
+        str, typer.Argument(help="A training file, run:ID, or BACKEND:JOB-ID.", show_default=False)
+    ],
+    to: Annotated[str, typer.Option(help="The backend to tune on from now on.")],
+    task: Annotated[str, typer.Option("--task", "-t", help="The kind of task.")] = "classification",
+    model: Annotated[str | None, typer.Option(help="The base model.")] = None,
+    method: Annotated[str, typer.Option(help="How to train.")] = "auto",
+    was: Annotated[str | None, typer.Option(help="The model that answered until now.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="NAME=VALUE", help="A hyperparameter."),
+    ] = None,
+    save: Save = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one page.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the tables as Markdown.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tune elsewhere what was tuned at a provider, and compare the two."""
+    import tunekit
+
+    found = tunekit.migrate(
+        source,
+        task_named(task),
+        to=to,
+        was=was,
+        model=model,
+        method=method,
+        **hyperparameters(settings or ()),
+    )
+    if save is not None:
+        found.model("migrated").save(save)
+    _report(found, html, markdown, as_json)
+
+
+@app.command()
 def jobs(as_json: AsJson = False) -> None:
     """List the runs under TUNEKIT_HOME, the newest first."""
     import tunekit
@@ -196,6 +281,20 @@ def version(as_json: AsJson = False) -> None:
     import tunekit
 
     _say({"version": tunekit.__version__}, tunekit.__version__, as_json)
+
+
+def _report(found: Comparison, html: Path | None, markdown: Path | None, as_json: bool) -> None:
+    """Show a comparison, and write it where that was asked for."""
+    from ..durable import write_file
+
+    if html is not None:
+        found.to_html(html)
+    if markdown is not None:
+        write_file(markdown, found.to_markdown().encode())
+    if as_json:
+        write_json(found.to_dict())
+    else:
+        typer.echo(str(found))
 
 
 def _read(file: Path, task: Task, columns: Iterable[str] | None) -> Dataset:
