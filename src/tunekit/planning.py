@@ -198,7 +198,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "validation", f"{len(setup.validation):,} rows of {setup.validation.name}"
     route = setup.route
     yield "route", f"method {route.method!r} on {setup.model!r}, backend {plan.backend.name!r}"
-    yield "", f"rows are sent as {route.shape} in format {route.format!r}"
+    yield "", f"rows are written as {route.shape} in format {route.format!r}"
     set_ = {name: value for name, value in setup.hyperparameters.items() if value is not None}
     if set_:
         yield "settings", ", ".join(f"{name}={value!r}" for name, value in set_.items())

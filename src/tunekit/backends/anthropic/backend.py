@@ -127,7 +127,7 @@ class AnthropicBackend:
         self._concurrency = concurrency
         self._settings = {} if temperature is None else {"temperature": temperature}
         self._max_tokens = max_tokens
-        self._cache = cache_ttl
+        self._cache: CacheTime | None = cache_ttl
         self._structured = structured
         self._context_tokens = context_tokens
         self._prices = (price_per_million_input, price_per_million_output)

@@ -9,6 +9,7 @@ know whose it is, and nothing is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -142,7 +143,7 @@ class Batch:
         try:
             line = next(lines(self._wire, id), b"")
             return str(orjson.loads(line)["custom_id"]).startswith(f"{self._run_id}-")
-        except (NotFound, orjson.JSONDecodeError, KeyError, TypeError):
+        except (orjson.JSONDecodeError, KeyError, TypeError):
             return None
 
     def over(self, ref: Ref) -> bool:
@@ -189,12 +190,13 @@ def cancel(wire: Wire, ref: Ref) -> None:
 
 
 def lines(wire: Wire, ref: Ref) -> Iterator[bytes]:
-    """All results of a batch. Asked for at its own address: one that an answer names would be given
-    the key."""
-    response = wire.get(f"{PATH}/{ref}/results", f"reading the results of batch {ref}")
-    for line in response.content.splitlines():
-        if line.strip():
-            yield line + b"\n"
+    """All results of a batch; none where the provider keeps them no more. Asked for at its own
+    address: one that an answer names would be given the key."""
+    with suppress(NotFound):
+        response = wire.get(f"{PATH}/{ref}/results", f"reading the results of batch {ref}")
+        for line in response.content.splitlines():
+            if line.strip():
+                yield line + b"\n"
 
 
 def outcomes(

@@ -77,7 +77,8 @@ class AnthropicServer(ServedApp):
     @property
     def usages(self) -> list[dict[str, int]]:
         """What each answer told of its tokens, in order."""
-        return list(self._state.usages)
+        told: list[dict[str, int]] = self._state.usages
+        return told
 
     def batches(self) -> list[dict[str, Any]]:
         """All batches as they stand, oldest first, without moving them."""

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 import pytest
 import respx
+from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
+from pydantic import TypeAdapter
 
 import tunekit
 from tunekit import Classification, Dataset, Extraction, Failure, Preference, Transformation, errors
@@ -17,7 +19,13 @@ from tunekit.backends.anthropic import AnthropicBackend
 from tunekit.backends.base import ModelRef
 from tunekit.shapes import Said, Turn, Turns
 from tunekit.testing.anthropic import AnthropicServer, Fault
-from tunekit.testing.samples import EXTRACTION
+from tunekit.testing.samples import (
+    CHOICE,
+    CLASSIFICATION,
+    EXTRACTION,
+    TRANSFORMATION,
+    Sample,
+)
 
 WORDS = ("car", "home", "pet")
 ROWS = [{"text": f"{word} number {n}", "label": word} for word in WORDS for n in range(20)]
@@ -154,6 +162,22 @@ def test_free_answers_to_preferences_are_not_offered(server: AnthropicServer) ->
     rows = [{"question": "Why?", "options": ("good", "bad"), "best": 0}]
     with pytest.raises(errors.UnsupportedTask, match="offers pair"):
         tuned(server, Dataset.from_rows(rows, Preference("answer")))
+
+
+@pytest.mark.parametrize("sample", [CLASSIFICATION, TRANSFORMATION, EXTRACTION, CHOICE])
+def test_the_sdk_s_own_types_take_what_is_sent(server: AnthropicServer, sample: Sample) -> None:
+    data = Dataset.from_rows(sample.rows, sample.task).filter(
+        lambda row: not {"ties", "ranking"} & {*sample.task.needs(row)}
+    )
+    model = tuned(server, data)
+    model.predict(data)
+    wire = TypeAdapter(MessageCreateParamsNonStreaming)
+    for body in sent(server):
+        read: Any = wire.validate_python(body)
+        # What is iterable is checked as it is read.
+        assert list(read["system"]) == body["system"]
+        for message, given in zip(read["messages"], body["messages"], strict=True):
+            assert list(message["content"]) == given["content"]
 
 
 # --- what comes back ------------------------------------------------------------------------------

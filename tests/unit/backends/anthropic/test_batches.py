@@ -121,6 +121,16 @@ def test_what_expired_has_the_answers_that_came(
     assert "expired" in lost[0].detail
 
 
+def test_results_that_are_gone_are_no_answers(
+    server: AnthropicServer, model: tunekit.Model
+) -> None:
+    job = model.submit_predictions(TEXTS)
+    (batch,) = server.batches()
+    server.script(f"GET /messages/batches/{batch['id']}/results", Fault("refuse", status=404))
+    answers = job.wait(timeout=20, errors="return")
+    assert all(isinstance(one, Failure) and one.code == "no-answer" for one in answers)
+
+
 def test_it_can_be_cancelled(server: AnthropicServer, model: tunekit.Model) -> None:
     server.batch_story = ("in_progress",) * 9
     job = model.submit_predictions(TEXTS)
