@@ -131,7 +131,11 @@ def _said(asked: Turns, said: str, logprobs: Any) -> Said:
     tokens = tokens_in(logprobs) if asked.choices else None
     tokens = _spelling(tokens, said) if tokens else None
     odds = label_odds(asked.choices, tokens) if tokens else None
-    return Said(odds[0][0], odds) if odds else Said(said)
+    if odds:
+        return Said(odds[0][0], odds)
+    # White space around a label is no other label.
+    bare = said.strip()
+    return Said(bare if said not in asked.choices and bare in asked.choices else said)
 
 
 def _spelling(tokens: Sequence[Token], said: str) -> list[Token] | None:

@@ -203,3 +203,11 @@ def test_models_that_complete_are_asked_to_complete(server: OpenAIServer) -> Non
     model = tunekit.tune(data, backend=over(server, max_tokens=50), model="davinci-002")
     assert model.predict("teh number 7") == "the number 7"
     assert any(one.path.endswith("/v1/completions") for one in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("said", "read"), [(" yes\n", "yes"), ("yes", "yes"), (" no", " no"), ("Yes", "Yes")]
+)
+def test_white_space_around_a_label_is_no_other_label(said: str, read: str) -> None:
+    asked = Turns((Turn("user", "?"),), (" no", "yes"))
+    assert _said(asked, said, None).text == read
