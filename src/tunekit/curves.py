@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .backends.base import Curves
 from .errors import TunekitError
 from .job import Job
 from .model import Model
@@ -18,11 +19,10 @@ __all__ = ["curve_of"]
 NAMES: Mapping[str, tuple[str, ...]] = {
     "step": ("step",),
     "epoch": ("epoch",),
-    "train_loss": ("train_loss", "loss"),
-    "validation_loss": ("validation_loss", "valid_loss", "full_valid_loss", "held_out_loss"),
+    "train_loss": ("train_loss",),
+    "validation_loss": ("validation_loss", "valid_loss", "full_valid_loss"),
     "validation_metric": (
         "validation_metric",
-        "held_out_accuracy",
         "full_valid_mean_token_accuracy",
         "valid_mean_token_accuracy",
     ),
@@ -36,6 +36,8 @@ def curve_of(model: Model, home: Path) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(run, str):
         return ()
     with suppress(TunekitError):  # a drawing is worth no error
+        if isinstance(model.backend, Curves):
+            return tuple(model.backend.curve(run))
         return tuple(
             point
             for event in Job(Runs(home).get(run), home).events()

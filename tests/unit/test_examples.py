@@ -38,10 +38,10 @@ ASKED = (
 )
 
 
-def run_example(name: str) -> str:
+def run_example(name: str, *arguments: str) -> str:
     """What a script prints, run in the (empty) current folder."""
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)],
+        [sys.executable, str(EXAMPLES / name), *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100", "PYTHONUTF8": "1"},
         capture_output=True,
         encoding="utf-8",
@@ -90,6 +90,7 @@ def test_jobs_comes_back_to_its_job_in_another_process() -> None:
     assert "succeeded: Label(" in printed
 
 
+@pytest.mark.soak
 @pytest.mark.torch
 @pytest.mark.usefixtures("minilm_home")
 def test_demo_tunes_a_real_model_that_beats_the_pretrained_one() -> None:
@@ -101,6 +102,27 @@ def test_demo_tunes_a_real_model_that_beats_the_pretrained_one() -> None:
     assert float(rows["tuned"]) > float(rows["pretrained"]) + 0.1
     [path] = re.findall(r"tunekit\.load\('(.+)'\)", printed)
     assert tunekit.load(path).predict("I want to cancel my contract.").label == "cancel_policy"
+
+
+@pytest.mark.torch
+@pytest.mark.usefixtures("minilm_home")
+@pytest.mark.parametrize(
+    ("name", "pretrained", "tuned", "method"),
+    [
+        ("kundenpost", "negativ", "neutral", "head"),
+        pytest.param("kundenpost", "negativ", "neutral", "full", marks=pytest.mark.soak),
+        pytest.param("finanzfragen", "Aktie", "Anleihe", "full", marks=pytest.mark.soak),
+    ],
+)
+def test_tuning_helped_where_the_lecture_says_so(
+    name: str, pretrained: str, tuned: str, method: str
+) -> None:
+    # It ends with an error unless the tuned model is better than both others by the interval.
+    printed = run_example("did_it_help.py", name, "--method", method)
+
+    said = dict(re.findall(r"^  (pretrained|told|tuned) +(\w+) \(", printed, flags=re.MULTILINE))
+    assert (said["pretrained"], said["tuned"]) == (pretrained, tuned)
+    assert "Did it help? Yes: tuned beats pretrained" in printed
 
 
 # --- the data -------------------------------------------------------------------------------------

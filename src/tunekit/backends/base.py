@@ -21,6 +21,7 @@ from ..tasks.base import Task
 __all__ = [
     "Backend",
     "Batches",
+    "Curves",
     "Event",
     "Journal",
     "Keeps",
@@ -258,6 +259,16 @@ class Price(NamedTuple):
     currency: str
     price_date: str | None
     note: str
+
+
+@runtime_checkable
+class Curves(Protocol):
+    """A backend that knows more of the steps of a training than its events tell."""
+
+    def curve(self, run_id: str) -> Sequence[Mapping[str, float]]:
+        """Points with ``step`` and whichever there are of ``train_loss``, ``validation_loss``,
+        ``validation_metric`` and ``epoch``, in order of their steps."""
+        ...
 
 
 @runtime_checkable

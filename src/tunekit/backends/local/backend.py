@@ -17,6 +17,7 @@ from ...training.folder import RunFolder
 from ...training.recipe import Method, Precision, Settings
 from ...weights import locate
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from .curve import curve_of_run
 from .estimates import estimate
 from .kept import check_kept, keep
 from .methods import ROUTES, knobs_of
@@ -180,6 +181,9 @@ class LocalBackend:
                 str(event.get("message", "")),
                 event.get("data") or {},
             )
+
+    def curve(self, run_id: str) -> Sequence[Mapping[str, float]]:
+        return curve_of_run(self._run(run_id))
 
     def cancel(self, ref: Ref) -> None:
         run = self._run(ref)
