@@ -47,7 +47,7 @@ def confusion_matrix(name: str, report: Mapping[str, Any]) -> Chart | None:
             "beyond these."
         )
     return Chart(
-        title=f"{name}: true label against answer",
+        title=f"{name}: confusion",
         summary=(
             f"Rows are true labels, columns are answers, {len(shown)} labels. "
             f"{wrong_inside:,} of {count(sum(inside.values()), 'row')} lie off the diagonal."

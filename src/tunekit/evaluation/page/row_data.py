@@ -20,7 +20,7 @@ from .wording import clipped
 __all__ = ["RowData", "row_data", "script_safe"]
 
 #: How many characters of a text are kept, from generous to what still tells rows apart.
-LIMITS = (4000, 2500, 1500, 1000, 700, 500, 350, 250, 180, 130, 90, 64, 48, 32)
+LIMITS = (4000, 2500, 1500, 1000, 700, 500, 350, 250, 200, 160, 130, 105, 85, 70, 58, 48, 40, 32)
 NO_ANSWER: AnswerDict = {"text": "", "right": False, "probability": None, "failure": "not asked"}
 
 
@@ -50,10 +50,10 @@ def script_safe(value: Any) -> str:
     r"""JSON that nothing in a page can take for markup or for the end of a line.
 
     >>> script_safe("</script>")
-    '"\\u003c/script\\u003e"'
+    '"\\u003c/script>"'
     """
     text = orjson.dumps(value).decode("utf-8")
-    for character in "<>&\u2028\u2029":
+    for character in "<\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 

@@ -184,6 +184,7 @@
   };
   byId("row-back").addEventListener("click", () => leaf(-1));
   byId("row-next").addEventListener("click", () => leaf(1));
+  byId("row-needs").remove();
   form.hidden = false;
   update();
 })();

@@ -1,4 +1,4 @@
-"""Comparisons as they are: real reports on made-up rows, in plain JSON values, the same each time."""
+"""Comparisons as they are: real reports on made-up rows, in plain values, the same each time."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ HOSTILE = (
     "nul \x00 bell \x07 half \ud83d surrogate",
 )
 KINDS = ("tuned", "prompted", "zero-shot", "trivial")
-WORDS = (
+SAYING = (
     "my card was declined at the shop please help i want money back the transfer is still pending "
     "why there an extra fee on statement how do top up by cheque can you change pin"
-).split()
+)
+WORDS = SAYING.split()
 
 
 def classification(
@@ -42,7 +43,9 @@ def classification(
     task = Classification(names)
     truth = [
         ClassificationRow(
-            text=_sentence(chance), label=chance.choice(names), meta=(("lang", chance.choice(("de", "en"))),)
+            text=_sentence(chance),
+            label=chance.choice(names),
+            meta=(("lang", chance.choice(("de", "en"))),),
         )
         for _ in range(rows)
     ]
@@ -51,11 +54,15 @@ def classification(
     for name, accuracy in zip(models, accuracies, strict=True):
         answers[name] = [_label(chance, row.label, names, accuracy) for row in truth]
     return _comparison(
-        task, "classification", ["accuracy", "macro_f1"], truth, answers,
+        task,
+        "classification",
+        ["accuracy", "macro_f1"],
+        truth,
+        answers,
         texts=[(row.text, row.label) for row in truth],
         said=lambda answer: (answer.label, answer.probability),
         right=lambda row, answer: answer.label == row.label,
-    )  # fmt: skip
+    )
 
 
 def extraction(rows: int = 120) -> dict[str, Any]:
@@ -64,14 +71,18 @@ def extraction(rows: int = 120) -> dict[str, Any]:
     task = Extraction(["person", "town"])
     truth, answers = [], {name: [] for name in _names((0.9, 0.6))}
     for _ in range(rows):
-        person, town = chance.choice(["Ada", "Grace Hopper", "Linus"]), chance.choice(["Ulm", "Bad Tölz"])
+        person, town = (
+            chance.choice(["Ada", "Grace Hopper", "Linus"]),
+            chance.choice(["Ulm", "Bad Tölz"]),
+        )
         text = f"{person} moved to {town} in {chance.randint(1950, 2020)}."
         start = text.index(town)
         spans = (Span(0, len(person), "person"), Span(start, start + len(town), "town"))
         truth.append(ExtractionRow(text=text, spans=spans))
         for name, accuracy in zip(answers, (0.9, 0.6), strict=True):
             kept = tuple(
-                one if chance.random() < accuracy else one._replace(end=one.end - 1) for one in spans
+                one if chance.random() < accuracy else one._replace(end=one.end - 1)
+                for one in spans
             )
             answers[name].append(
                 Failure("timeout", "no answer within 30 s")
@@ -79,12 +90,16 @@ def extraction(rows: int = 120) -> dict[str, Any]:
                 else Extracted(tuple(one for one in kept if chance.random() < accuracy + 0.08))
             )
     return _comparison(
-        task, "extraction", ["span_f1", "macro_f1"], truth, answers,
+        task,
+        "extraction",
+        ["span_f1", "macro_f1"],
+        truth,
+        answers,
         texts=[(row.text, _spans(row.text, row.spans)) for row in truth],
         said=lambda answer, text="": (None, None),
         right=lambda row, answer: set(answer.spans) == set(row.spans),
         spelled=lambda row, answer: _spans(row.text, answer.spans),
-    )  # fmt: skip
+    )
 
 
 def preference(rows: int = 150) -> dict[str, Any]:
@@ -103,11 +118,15 @@ def preference(rows: int = 150) -> dict[str, Any]:
     for name, accuracy in zip(_names((0.62, 0.6)), (0.62, 0.6), strict=True):
         answers[name] = [_choice(chance, row, accuracy) for row in truth]
     return _comparison(
-        task, "preference", ["accuracy"], truth, answers,
+        task,
+        "preference",
+        ["accuracy"],
+        truth,
+        answers,
         texts=[(row.question, row.options[row.best or 0]) for row in truth],
         said=lambda answer: (answer.option, max(answer.probabilities)),
         right=lambda row, answer: answer.index == row.best,
-    )  # fmt: skip
+    )
 
 
 def transformation(rows: int = 80) -> dict[str, Any]:
@@ -118,9 +137,12 @@ def transformation(rows: int = 80) -> dict[str, Any]:
         accuracy = model["report"]["accuracy"]
         chrf = {"value": 0.81, "low": 0.79, "high": 0.83}
         model["report"] = {
-            "task": "transformation", "model_kind": model["kind"], "rows": rows,
-            "exact_match": accuracy, "chrf": chrf,
-        }  # fmt: skip
+            "task": "transformation",
+            "model_kind": model["kind"],
+            "rows": rows,
+            "exact_match": accuracy,
+            "chrf": chrf,
+        }
         model.update(reliability=[], scores=None)
     for difference in found["differences"]:
         difference["metric"] = "exact_match"
@@ -142,11 +164,18 @@ def hostile() -> dict[str, Any]:
         report = model["report"]
         for at, scores in enumerate(report["per_class"]):
             scores["label"] = HOSTILE[at]
-        model.update(name=renamed[model["name"]], ref=HOSTILE[0], backend=HOSTILE[1], base=HOSTILE[2])
-        model["prompt"] = {"system": HOSTILE[0], "shots": [[HOSTILE[1], HOSTILE[2]]], "hash": "a1b2"}
+        model.update(
+            name=renamed[model["name"]], ref=HOSTILE[0], backend=HOSTILE[1], base=HOSTILE[2]
+        )
+        model["prompt"] = {
+            "system": HOSTILE[0],
+            "shots": [[HOSTILE[1], HOSTILE[2]]],
+            "hash": "a1b2",
+        }
         model["provenance"] = {HOSTILE[2]: list(HOSTILE)}
         report["confusion"] = [
-            {"truth": HOSTILE[at % 3], "predicted": HOSTILE[at % 4], "rows": at + 1} for at in range(12)
+            {"truth": HOSTILE[at % 3], "predicted": HOSTILE[at % 4], "rows": at + 1}
+            for at in range(12)
         ]
     for difference in found["differences"]:
         difference.update(a=renamed[difference["a"]], b=renamed[difference["b"]])
@@ -186,7 +215,9 @@ def _label(chance: random.Random, truth: str, names: Sequence[str], accuracy: fl
     # Neighbours are confused more often than others.
     other = names[(at + chance.choice((1, 1, 1, 2, 5))) % len(names)]
     label = truth if chance.random() < accuracy else other
-    probability = round(min(0.999, chance.betavariate(8, 2) if label == truth else chance.betavariate(4, 3)), 3)
+    probability = round(
+        min(0.999, chance.betavariate(8, 2) if label == truth else chance.betavariate(4, 3)), 3
+    )
     rest = (1 - probability) / (len(names) - 1)
     return Label(label, probability, {**dict.fromkeys(names, rest), label: probability})
 
@@ -201,7 +232,9 @@ def _choice(chance: random.Random, row: PreferenceRow, accuracy: float) -> Choic
 
 
 def _spans(text: str, spans: Sequence[Span]) -> str:
-    return ", ".join(f"{one.label}: {text[one.start : one.end]}" for one in sorted(spans)) or "nothing"
+    return (
+        ", ".join(f"{one.label}: {text[one.start : one.end]}" for one in sorted(spans)) or "nothing"
+    )
 
 
 def _comparison(
@@ -217,25 +250,45 @@ def _comparison(
     spelled: Any = None,
 ) -> dict[str, Any]:
     judged = {
-        name: [not isinstance(one, Failure) and right(row, one) for row, one in zip(truth, given, strict=True)]
+        name: [
+            not isinstance(one, Failure) and right(row, one)
+            for row, one in zip(truth, given, strict=True)
+        ]
         for name, given in answers.items()
     }
 
     def answer(name: str, at: int) -> dict[str, Any]:
         one = answers[name][at]
         if isinstance(one, Failure):
-            return {"text": "", "right": False, "probability": None, "failure": f"{one.code}: {one.detail}"}
+            return {
+                "text": "",
+                "right": False,
+                "probability": None,
+                "failure": f"{one.code}: {one.detail}",
+            }
         text, probability = said(one)
         if spelled is not None:
             text = spelled(truth[at], one)
-        return {"text": text, "right": judged[name][at], "probability": probability, "failure": None}
+        return {
+            "text": text,
+            "right": judged[name][at],
+            "probability": probability,
+            "failure": None,
+        }
 
     rows = []
     for at, (row, (asked, true)) in enumerate(zip(truth, texts, strict=True)):
         of_row = {name: answer(name, at) for name in answers}
         if not all(one["right"] for one in of_row.values()):
             rows.append(
-                {"row": at, "id": row.id, "input": asked, "truth": true, "meta": dict(row.meta), "answers": of_row}
+                {
+                    "row": at,
+                    "id": row.id,
+                    "input": asked,
+                    "truth": true,
+                    "meta": dict(row.meta),
+                    "answers": of_row,
+                }
             )
     names = list(answers)
     return plain(
@@ -243,13 +296,25 @@ def _comparison(
             "task": kind,
             "created": "2026-11-26",
             "tunekit": "0.1.0",
-            "test": {"name": "messages.jsonl, test part", "rows": len(truth), "fingerprint": "9f86d081884c7d65"},
+            "test": {
+                "name": "messages.jsonl, test part",
+                "rows": len(truth),
+                "fingerprint": "9f86d081884c7d65",
+            },
             "metrics": metrics,
             "confidence": 0.95,
             "correction": "Holm",
             "method": "Both models are resampled on the same rows, 1,000 times",
             "models": [
-                _model(task, truth, name, KINDS[at], answers[name], judged[name], said if spelled is None else None)
+                _model(
+                    task,
+                    truth,
+                    name,
+                    KINDS[at],
+                    answers[name],
+                    judged[name],
+                    said if spelled is None else None,
+                )
                 for at, name in enumerate(names)
             ],
             "differences": [
@@ -262,21 +327,41 @@ def _comparison(
             "rows": rows,
             "rows_left_out": 0,
             "findings": [
-                {"code": "near-duplicate", "severity": "warning", "row": 12,
-                 "message": "this row and row 80 say nearly the same.", "suggestion": "Keep one of them."},
-                {"code": "tiny-label", "severity": "info", "row": None,
-                 "message": "a label has 3 rows.", "suggestion": None},
+                {
+                    "code": "near-duplicate",
+                    "severity": "warning",
+                    "row": 12,
+                    "message": "this row and row 80 say nearly the same.",
+                    "suggestion": "Keep one of them.",
+                },
+                {
+                    "code": "tiny-label",
+                    "severity": "info",
+                    "row": None,
+                    "message": "a label has 3 rows.",
+                    "suggestion": None,
+                },
             ],
         }
-    )  # fmt: skip
+    )
 
 
 def _model(
-    task: Task, truth: Sequence[Row], name: str, kind: str, answers: list[Any], judged: list[bool], said: Any
+    task: Task,
+    truth: Sequence[Row],
+    name: str,
+    kind: str,
+    answers: list[Any],
+    judged: list[bool],
+    said: Any,
 ) -> dict[str, Any]:
     report = evaluate(task, truth, answers, model_kind=kind).to_dict()
     del report["wrong"]
-    sure = [] if said is None else [(said(one)[1], ok) for one, ok in zip(answers, judged, strict=True)]
+    sure = (
+        []
+        if said is None
+        else [(said(one)[1], ok) for one, ok in zip(answers, judged, strict=True)]
+    )
     tuned = kind == "tuned"
     return {
         "name": name,
@@ -286,20 +371,35 @@ def _model(
         "base": "minilm" if tuned else "gpt-4.1-mini-2025-04-14",
         "report": report,
         "latency": {"seconds_per_input": 0.0042 if tuned else 0.61, "inputs": len(truth)},
-        "cost_per_1000": {"amount": None, "currency": "USD", "price_date": None, "note": "runs on your machine"}
+        "cost_per_1000": {
+            "amount": None,
+            "currency": "USD",
+            "price_date": None,
+            "note": "runs on your machine",
+        }
         if tuned
         else {"amount": 0.42, "currency": "USD", "price_date": "2026-11-01", "note": ""},
         "curve": [
-            {"step": step, "epoch": step / 100, "train_loss": 2.2 / (1 + step / 60),
-             "validation_loss": 2.1 / (1 + step / 70) + step / 4000 if step % 50 == 0 else None,
-             "validation_metric": 0.92 - 0.6 / (1 + step / 40) if step % 50 == 0 else None}
+            {
+                "step": step,
+                "epoch": step / 100,
+                "train_loss": 2.2 / (1 + step / 60),
+                "validation_loss": 2.1 / (1 + step / 70) + step / 4000 if step % 50 == 0 else None,
+                "validation_metric": 0.92 - 0.6 / (1 + step / 40) if step % 50 == 0 else None,
+            }
             for step in range(0, 600, 5)
-        ] if tuned else [],
-        "prompt": {"system": "Sort the customer's message.", "shots": [["card lost", "lost_card"]], "hash": "3c1d"},
+        ]
+        if tuned
+        else [],
+        "prompt": {
+            "system": "Sort the customer's message.",
+            "shots": [["card lost", "lost_card"]],
+            "hash": "3c1d",
+        },
         "reliability": _bins(sure),
         "scores": _spread(sure) if sure else None,
         "provenance": {"seed": 7, "libraries": {"torch": "2.13.0"}, "data": "9f86d081884c7d65"},
-    }  # fmt: skip
+    }
 
 
 def _bins(sure: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
@@ -308,7 +408,15 @@ def _bins(sure: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
         here = [(p, ok) for p, ok in sure if min(int(p * 15), 14) == at]
         mean = sum(p for p, _ in here) / len(here) if here else 0.0
         hits = sum(ok for _, ok in here) / len(here) if here else 0.0
-        bins.append({"low": at / 15, "high": (at + 1) / 15, "rows": len(here), "confidence": mean, "accuracy": hits})
+        bins.append(
+            {
+                "low": at / 15,
+                "high": (at + 1) / 15,
+                "rows": len(here),
+                "confidence": mean,
+                "accuracy": hits,
+            }
+        )
     return bins
 
 
@@ -325,12 +433,21 @@ def _difference(metric: str, a: str, b: str, judged: dict[str, list[bool]]) -> d
     value, error = (won - lost) / len(pairs), 1.96 * (won + lost) ** 0.5 / len(pairs)
     clear = abs(value) > error
     return {
-        "metric": metric, "a": a, "b": b, "value": value, "low": value - error, "high": value + error,
+        "metric": metric,
+        "a": a,
+        "b": b,
+        "value": value,
+        "low": value - error,
+        "high": value + error,
         "p": 0.0004 if clear else 0.21,
         "verdict": ("a" if value > 0 else "b") if clear else "insufficient evidence",
-        "rows": {"won": won, "lost": lost, "both_right": sum(x and y for x, y in pairs),
-                 "both_wrong": sum(not x and not y for x, y in pairs)},
-    }  # fmt: skip
+        "rows": {
+            "won": won,
+            "lost": lost,
+            "both_right": sum(x and y for x, y in pairs),
+            "both_wrong": sum(not x and not y for x, y in pairs),
+        },
+    }
 
 
 def _slices(
@@ -338,15 +455,27 @@ def _slices(
 ) -> list[dict[str, Any]]:
     parts: dict[tuple[str, str], list[int]] = {}
     for at, (text, true) in enumerate(texts):
-        size = "up to 40 characters" if len(text) <= 40 else "41 to 80" if len(text) <= 80 else "over 80"
+        size = (
+            "up to 40 characters"
+            if len(text) <= 40
+            else "41 to 80"
+            if len(text) <= 80
+            else "over 80"
+        )
         parts.setdefault(("length", size), []).append(at)
         if kind == "classification":
             parts.setdefault(("label", true), []).append(at)
     return [
-        {"column": column, "value": value, "rows": len(here), "measures": {
-            name: {metric: _share([ok[at] for at in here])} for name, ok in judged.items()}}
+        {
+            "column": column,
+            "value": value,
+            "rows": len(here),
+            "measures": {
+                name: {metric: _share([ok[at] for at in here])} for name, ok in judged.items()
+            },
+        }
         for (column, value), here in sorted(parts.items())
-    ]  # fmt: skip
+    ]
 
 
 def _share(right: Sequence[bool]) -> dict[str, float]:
