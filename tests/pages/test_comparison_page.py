@@ -112,6 +112,15 @@ def test_pages_are_turned_by_the_keyboard(opened: Opener) -> None:
     assert page.locator("#row-count").inner_text().startswith("Rows 1 to 25 of ")
 
 
+def test_only_what_scrolls_is_a_stop_for_the_keyboard(opened: Opener) -> None:
+    text = render_page(samples.classification())
+    count = "document.querySelectorAll('section > .scroll[tabindex]').length"
+    wide, narrow = opened(text).page, opened(text, width=360).page
+
+    wide.wait_for_function(f"{count} === 0")
+    narrow.wait_for_function(f"{count} > 2")
+
+
 def test_the_first_stop_leads_past_the_links(opened: Opener) -> None:
     page = opened(render_page(samples.classification())).page
 

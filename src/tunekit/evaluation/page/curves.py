@@ -37,7 +37,7 @@ def learning_curves(model: ModelDict) -> list[Chart]:
     ]
     measured = [_Line("validation figure", 2, _points(curve, "validation_metric"))]
     charts = []
-    for what, lines in (("loss", losses), ("figure on validation rows", measured)):
+    for what, lines in (("loss", losses), ("validation figure", measured)):
         there = [one for one in lines if one.points]
         if there:
             charts.append(_chart(clipped(model["name"], 60), what, there))

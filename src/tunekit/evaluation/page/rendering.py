@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["render_page"]
 
+#: Where templates, style and script lie.
+PACKAGE = "tunekit.evaluation.page"
+
 #: What a page may weigh, and what its rows get of that at least.
 PAGE_BYTES, ROW_BYTES = 1_900_000, 400_000
 
@@ -35,7 +38,8 @@ def render_page(comparison: Mapping[str, Any]) -> str:
         comparison: what :meth:`Comparison.to_dict` gives: see :mod:`.schema`.
 
     Returns:
-        The HTML text, under 2 MB. Long texts are clipped, with a mark that says so.
+        The HTML text, under 2 MB for a dozen models and any number of rows. Long texts are
+        clipped, with a mark that says so.
 
     Raises:
         KeyError: a key is missing.
@@ -106,7 +110,7 @@ def _hash(content: str) -> str:
 
 @cache
 def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return resources.files(PACKAGE).joinpath("assets", name).read_text(encoding="utf-8")
 
 
 @cache
@@ -114,7 +118,7 @@ def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader(__package__),
+        loader=PackageLoader(PACKAGE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

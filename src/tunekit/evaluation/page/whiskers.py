@@ -49,7 +49,9 @@ def whiskers(
     """
     ends = [end for group in groups for one in group.whiskers for end in (one.low, one.high)]
     ends += [one.value for group in groups for one in group.whiskers]
-    bounds = (-math.inf, math.inf) if difference else (-1.0, 1.0)
+    # The axis of shares ends where shares end.
+    shares = not difference and all(abs(end) <= 1 for end in ends)
+    bounds = (-1.0, 1.0) if shares else (-math.inf, math.inf)
     if difference:
         ends.append(0.0)
     across = scale(ends, LEFT + 8, RIGHT, bounds=bounds)

@@ -19,6 +19,16 @@
   nameTheme();
   theme.hidden = false;
 
+  // --- only what scrolls is a stop for the keyboard ---------------------------------------------
+
+  const stops = new ResizeObserver((sizes) => {
+    for (const { target } of sizes) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const one of document.querySelectorAll(".scroll, .wide .drawing")) stops.observe(one);
+
   // --- on paper, everything is unfolded ---------------------------------------------------------
 
   let unfolded = [];
