@@ -72,7 +72,7 @@ def extraction(rows: int = 120) -> dict[str, Any]:
     truth, answers = [], {name: [] for name in _names((0.9, 0.6))}
     for _ in range(rows):
         person, town = (
-            chance.choice(["Ada", "Grace Hopper", "Linus"]),
+            chance.choice(["Anna", "Jonas Feld", "Tove"]),
             chance.choice(["Ulm", "Bad Tölz"]),
         )
         text = f"{person} moved to {town} in {chance.randint(1950, 2020)}."
