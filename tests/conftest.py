@@ -1,7 +1,7 @@
 """What every test stands on: a home of its own, no network, and visible skips.
 
-``TUNEKIT_REQUIRE=shared,torch,minilm`` (any of them, with commas) turns a skip for lack of that
-thing into a failure, so that a gate can't turn green by skipping.
+``TUNEKIT_REQUIRE=shared,torch,minilm,chromium`` (any of them, with commas) turns a skip for lack
+of that thing into a failure, so that a gate can't turn green by skipping.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import shutil
 import socket
 import string
 from pathlib import Path
@@ -170,6 +171,18 @@ def shared() -> Path:
     if gap := _shared_gap():
         _missing("shared", gap)
     return ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser that pages are tried in: the system's, since a driver's own would be a download
+    from elsewhere."""
+    if importlib.util.find_spec("playwright") is None:
+        _missing("chromium", "playwright not installed (extra: dev)")
+    found = shutil.which("chromium")
+    if found is None:
+        _missing("chromium", "no chromium on the path (Debian: apt-get install chromium)")
+    return Path(str(found))
 
 
 @pytest.fixture(scope="session")
