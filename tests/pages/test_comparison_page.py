@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tunekit.evaluation.page import render_page
+from tunekit.comparison.page import render_page
 
-from ..unit.evaluation.page import samples
+from ..unit.comparison.page import samples
 
 if TYPE_CHECKING:
     from .conftest import Opener

@@ -125,7 +125,7 @@ def test_the_wheel_holds_what_third_parties_need(tmp_path: Path) -> None:
     (built,) = builder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(built).namelist())
     assert {"tunekit/py.typed", "tunekit/testing/__init__.py", "tunekit/cli/app.py"} <= names
-    page = "tunekit/evaluation/page"
+    page = "tunekit/comparison/page"
     assert {f"{page}/assets/page.css", f"{page}/assets/page.js"} <= names
     assert f"{page}/templates/page.html" in names
     assert not [name for name in names if not name.startswith(("tunekit/", "tunekit_sdk-"))]

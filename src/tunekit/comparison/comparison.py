@@ -187,7 +187,7 @@ class Comparison(Printed):
         Raises:
             StoreError: the disk refused.
         """
-        from ..evaluation.page import render_page
+        from .page import render_page
 
         path = Path(path)
         text = render_page(self.to_dict())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunekit.evaluation.page.matrices import NO_ANSWER, confused_pairs, confusion_matrix
+from tunekit.comparison.page.matrices import NO_ANSWER, confused_pairs, confusion_matrix
 
 
 def report(*pairs: tuple[str, str | None, int]) -> dict[str, Any]:

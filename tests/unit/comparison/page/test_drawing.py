@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunekit.evaluation.page.drawing import SERIES, scale, symbol
+from tunekit.comparison.page.drawing import SERIES, scale, symbol
 
 NUMBERS = st.floats(min_value=-1e6, max_value=1e6, allow_nan=False)
 

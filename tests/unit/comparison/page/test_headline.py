@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tunekit.evaluation.page.headline import Headline, headline, quoted
+from tunekit.comparison.page.headline import Headline, headline, quoted
 
 
 def model(name: str, kind: str, accuracy: float) -> dict[str, Any]:

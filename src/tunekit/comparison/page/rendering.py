@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["render_page"]
 
 #: Where templates, style and script lie.
-PACKAGE = "tunekit.evaluation.page"
+PACKAGE = "tunekit.comparison.page"
 
 #: What a page may weigh, and what its rows get of that at least.
 PAGE_BYTES, ROW_BYTES = 1_900_000, 400_000
@@ -45,7 +45,7 @@ def render_page(comparison: Mapping[str, Any]) -> str:
         KeyError: a key is missing.
 
     Example:
-        >>> from tunekit.evaluation.page import render_page
+        >>> from tunekit.comparison.page import render_page
         >>> page = render_page({
         ...     "task": "classification", "created": "2026-11-26", "tunekit": "0.1.0",
         ...     "test": {"name": "test.csv", "rows": 100, "fingerprint": "5d41402a"},

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunekit.evaluation.page.row_data import row_data, script_safe
+from tunekit.comparison.page.row_data import row_data, script_safe
 
 from . import samples
 

@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-ASSETS = resources.files("tunekit.evaluation.page").joinpath("assets")
+ASSETS = resources.files("tunekit.comparison.page").joinpath("assets")
 STYLE = ASSETS.joinpath("page.css").read_text(encoding="utf-8")
 SCRIPT = ASSETS.joinpath("page.js").read_text(encoding="utf-8")
 COLOURS = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tunekit.evaluation.page import render_page
+from tunekit.comparison.page import render_page
 
 from . import samples
 
@@ -249,7 +249,7 @@ def test_rows_without_room_are_counted() -> None:
 
 
 def test_templates_are_loaded_only_for_a_page() -> None:
-    code = "import tunekit.evaluation.page, sys; print('jinja2' in sys.modules)"
+    code = "import tunekit.comparison.page, sys; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
