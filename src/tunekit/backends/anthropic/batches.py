@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import httpx2
@@ -21,6 +20,7 @@ from ...durable import disk_errors
 from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
 from ...shapes import Failure, Input, Outcome
 from ..base import Journal, Ref, State, Status
+from ..portions import in_files
 from .bodies import Asking, body_for, outcome_of
 from .wire import Wire, field
 
@@ -47,22 +47,7 @@ def requests(asking: Asking, inputs: Iterable[tuple[int, Input]]) -> Iterator[It
     An input that can't be sent has no request.
     """
     written = (_line(asking, place, asked) for place, asked in inputs)
-    waiting = (line for line in written if line is not None)
-    for first in waiting:
-        rest: list[bytes] = []  # the line that didn't fit any more
-        yield _one_file(chain([first], waiting), rest)
-        while rest:
-            yield _one_file(chain([rest.pop()], waiting), rest)
-
-
-def _one_file(waiting: Iterator[bytes], rest: list[bytes]) -> Iterator[bytes]:
-    count = size = 0
-    for line in waiting:
-        if count and (count == MOST_LINES or size + len(line) > MOST_BYTES):
-            rest.append(line)
-            return
-        count, size = count + 1, size + len(line)
-        yield line
+    return in_files((line for line in written if line is not None), MOST_LINES, MOST_BYTES)
 
 
 def _line(asking: Asking, place: int, asked: Input) -> bytes | None:
