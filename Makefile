@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 EXTRAS := local,openai,anthropic,pandas,parquet,hf,spacy,dev,docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports docs unit soak bench gpu peers format clean
+.PHONY: help setup demo test text lint types mypy pyright imports docs unit soak bench gpu peers format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,14 +47,21 @@ setup: .venv/all ## everything that development needs, in .venv
 demo: .venv/demo ## tune a real model on customer messages and show what it learned
 	$(BIN)/python examples/demo.py
 
-test: lint types imports docs unit ## every gate; the tests come last
+test: text unit ## every gate; the tests come last
+
+text: .venv/all # all that reads the code and runs none of it, two at a time
+	@$(MAKE) --no-print-directory --keep-going -j2 mypy pyright lint imports docs
 
 lint: .venv/all ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: .venv/all ## mypy --strict and pyright
+types: mypy pyright ## mypy --strict and pyright
+
+mypy: .venv/all
 	$(BIN)/mypy --strict src
+
+pyright: .venv/all
 	$(BIN)/pyright --pythonpath $(BIN)/python src
 
 imports: .venv/all ## which floor may import which
