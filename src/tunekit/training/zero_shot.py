@@ -1,4 +1,5 @@
-"""A head that nobody trained: a label's weights are the vector of its description."""
+"""Heads that nobody trained: a label's weights are the vector of its description, and an option is
+worth its likeness to the question."""
 
 from __future__ import annotations
 
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import torch
 
+from ..shapes import Shape
 from .artifact import write_artifact
+from .base_model import BaseModel
+from .bi_encoder import BiEncoder
 from .card import HEAD, Artifact
 from .encoder import Encoder
 from .head import Head
@@ -21,17 +25,21 @@ SCALE = 20.0
 
 
 def write_zero_shot(folder: Path, recipe: Recipe, descriptions: Mapping[str, str]) -> None:
-    """Write an artifact whose probabilities come from similarity to descriptions.
+    """Write an artifact whose probabilities come from similarity to descriptions, or for the ranked
+    shape, of options to their question.
 
     Args:
         folder: new.
-        recipe: base weights and labels.
+        recipe: base weights, shape and labels.
         descriptions: by label; one without is described by its name.
 
     Raises:
         WeightsError: the base weights can't be loaded.
         StoreError: the folder exists, or the disk refused.
     """
+    if recipe.shape is Shape.RANKED:
+        _write_likeness(folder, recipe)
+        return
     encoder = Encoder(
         recipe.base,
         Path(recipe.base_path),
@@ -51,6 +59,20 @@ def write_zero_shot(folder: Path, recipe: Recipe, descriptions: Mapping[str, str
     )
     head = Head(SCALE * vectors.T, torch.zeros(len(recipe.labels)))
     write_artifact(folder, card, {HEAD: head._asdict()})
+
+
+def _write_likeness(folder: Path, recipe: Recipe) -> None:
+    scorer = BiEncoder(BaseModel.of(recipe))
+    card = Artifact(
+        method="bi-encoder",
+        shape=Shape.RANKED,
+        labels=(),
+        base=recipe.base,
+        max_length=recipe.max_length,
+        precision=scorer.model.precision,
+        temperature=None,
+    )
+    write_artifact(folder, card, {HEAD: {"head": scorer.head.detach()}})
 
 
 def _texts(labels: Sequence[str], descriptions: Mapping[str, str]) -> list[str]:

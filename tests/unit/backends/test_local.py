@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tunekit import Classification, Dataset
+from tunekit import Classification, Dataset, Preference
 from tunekit.backends.base import Backend, Keeps, ModelRef, Predicts, State, Step, Trains, ZeroShot
 from tunekit.backends.local import LocalBackend, process
 from tunekit.backends.local.methods import ROUTES
@@ -610,6 +610,18 @@ def test_zero_shot_reads_descriptions_and_is_made_once(tiny_encoder: Path, tmp_p
     assert backend.zero_shot(other, str(tiny_encoder)) != ref
     with pytest.raises(UnsupportedTask, match="without labels"):
         backend.zero_shot(Classification(), str(tiny_encoder))
+
+
+@pytest.mark.torch
+def test_zero_shot_takes_the_option_that_is_most_alike(tiny_encoder: Path, tmp_path: Path) -> None:
+    backend = LocalBackend(home=tmp_path)
+    ref = backend.zero_shot(Preference(), str(tiny_encoder))
+    asked = Question("my card is lost", ("the app is great", "my card is lost", "thanks"))
+    (order,) = ask(backend, ref, asked)
+    assert order.scores.index(max(order.scores)) == 1
+    assert sum(order.probabilities) == pytest.approx(1.0)
+    with pytest.raises(UnsupportedTask, match="choosing between options"):
+        backend.zero_shot(Preference("answer"), str(tiny_encoder))
 
 
 # --- keeping --------------------------------------------------------------------------------------

@@ -230,13 +230,19 @@ class LocalBackend:
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         require_extra(self.name)
-        if Shape.LABELLED not in task.offers:
+        untrained: dict[Shape, Method] = {
+            Shape.LABELLED: "zero-shot",
+            Shape.RANKED: "bi-encoder",
+        }
+        shape = next((one for one in task.offers if one in untrained), None)
+        if shape is None:
             raise UnsupportedTask(
-                f"{self.name}: no zero-shot answers for {task.kind}; there are for classification."
+                f"{self.name}: no zero-shot answers for {task.kind}; there are for classification "
+                "and for choosing between options."
             )
         told = recipe(
-            "zero-shot",
-            Shape.LABELLED,
+            untrained[shape],
+            shape,
             backend=self.name,
             task=task,
             weights=locate(model, home=self._home),
