@@ -182,11 +182,12 @@ class PredictionJob:
             for part in self._parts:
                 if part.ended is not None:
                     continue
-                if part.ref is None and not any(step.name == "creating" for step in part.steps):
+                # One whose creation nobody saw the answer of is looked for.
+                ref = part.ref or self._model.batches.find_batch(part)
+                if ref is None:
                     part.note("ended", state=str(State.CANCELLED), raw="never sent", error=None)
-                    continue
-                # One whose creation nobody saw the answer of is looked for before.
-                self._model.batches.cancel_batch(part.ref or self._model.batches.submit_batch(part))
+                else:
+                    self._model.batches.cancel_batch(ref)
         return self.refresh()
 
     def wait(

@@ -24,7 +24,7 @@ from ..durable import disk_errors
 from ..errors import BackendError, Conflict, MalformedAnswer, NotFound
 from .base import Journal, Ref
 
-__all__ = ["Remote", "Stores", "remove_files", "submit_once"]
+__all__ = ["Remote", "Stores", "find_started", "remove_files", "submit_once"]
 
 #: Seconds between two looks for a job that may just be starting.
 LOOK_AGAIN = 0.5
@@ -81,16 +81,10 @@ def submit_once(
     Raises:
         BackendError: the provider refused, or couldn't be asked.
     """
-    created = [str(step.facts["id"]) for step in journal.steps if step.name == "created"]
-    if created and not remote.over(created[-1]):
-        return created[-1]
-    asked = [step for step in journal.steps if step.name == "creating"]
-    refused = sum(step.name == "refused" for step in journal.steps)
-    if len(asked) > len(created) + refused:
-        until = _given_up(journal, timeout) + settle
-        unseen = _appeared(remote, journal, created, until, sleep)
-        if unseen is not None:
-            return unseen
+    started = find_started(remote, journal, settle=settle, timeout=timeout, sleep=sleep)
+    if started is not None:
+        return started
+    created = _created(journal)
     files = _upload(remote, journal) if isinstance(remote, Stores) else {}
     journal.note("creating")
     try:
@@ -108,6 +102,34 @@ def submit_once(
         raise
     journal.note("created", id=ref)
     return ref
+
+
+def find_started(
+    remote: Remote,
+    journal: Journal,
+    *,
+    settle: float = 0.0,
+    timeout: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Ref | None:
+    """The run's job, where one was started and isn't over without a model. Starts none.
+
+    Takes and raises what :func:`submit_once` does.
+    """
+    created = _created(journal)
+    if created and not remote.over(created[-1]):
+        return created[-1]
+    asked = sum(step.name == "creating" for step in journal.steps)
+    refused = sum(step.name == "refused" for step in journal.steps)
+    if asked <= len(created) + refused:
+        return None
+    until = _given_up(journal, timeout) + settle
+    return _appeared(remote, journal, created, until, sleep)
+
+
+def _created(journal: Journal) -> list[Ref]:
+    """The jobs of this run whose creation was noted, oldest first."""
+    return [str(step.facts["id"]) for step in journal.steps if step.name == "created"]
 
 
 def remove_files(remove: Callable[[str], object], journal: Journal) -> None:

@@ -64,6 +64,7 @@ class Gathered:
         seen: Counter[str] = Counter()
         # Of each class the examples of the lowest ranks, the highest of these on top.
         heaps: dict[str, list[tuple[int, int, Example]]] = defaultdict(list)
+        held: dict[str, set[int]] = defaultdict(set)
         tie = numbers()
         for example in examples:
             shot = shot_of(example)
@@ -71,11 +72,13 @@ class Gathered:
                 continue
             kind = kind_of(example)
             seen[kind] += 1
-            entry = (-_rank(seed, *shot), next(tie), example)
-            if len(heaps[kind]) < kept:
-                heapq.heappush(heaps[kind], entry)
-            else:
-                heapq.heappushpop(heaps[kind], entry)
+            rank = -_rank(seed, *shot)
+            if rank in held[kind]:
+                continue  # a copy, which would take the place of something else
+            heapq.heappush(heaps[kind], (rank, next(tie), example))
+            held[kind].add(rank)
+            if len(heaps[kind]) > kept:
+                held[kind].discard(heapq.heappop(heaps[kind])[0])
         self.by_kind = _distinct(heaps)
         self._frequent = sorted(self.by_kind, key=lambda kind: (-seen[kind], kind))
 

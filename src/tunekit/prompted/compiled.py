@@ -7,7 +7,7 @@ examples nearest to the very input follow, and then the input.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..durable import disk_errors, write_file
 from ..errors import InputError, ModelError
-from ..shapes import Example, Turn, Turns
+from ..shapes import Example, Said, Turn, Turns
 from ..tasks.base import Prompt
 from .choosing import Gathered
 from .nearness import Vectors, alike, vectors_of
@@ -35,7 +35,8 @@ class Compiled(BaseModel):
 
     ``model`` is the model it is for, ``prompt`` the task's own words, ``shots`` the examples that
     are always shown, ``pool`` those of which the ``nearest`` ones are. All examples together take
-    at most ``token_budget`` tokens, estimated as ``tokens`` says. ``seed`` chose them.
+    at most ``token_budget`` tokens, estimated as ``tokens`` says. ``seed`` chose them. ``longest``
+    is the longest answer of the training set, in bytes: room that an answer may need.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +50,7 @@ class Compiled(BaseModel):
     token_budget: int = Field(default=0, ge=0)
     tokens: Literal["bytes/4"] = "bytes/4"
     seed: int = 0
+    longest: int = Field(default=0, ge=0)
 
     def __repr__(self) -> str:
         return (
@@ -195,7 +197,16 @@ def compile_prompt(
         >>> compile_prompt([Example(asked, Said("2"))], Prompt(system="Add."), model="m").shots
         (('1+1', '2'),)
     """
-    gathered = Gathered(examples, seed)
+    longest = 0
+
+    def measured() -> Iterator[Example]:
+        nonlocal longest
+        for example in examples:
+            if isinstance(example.target, Said):
+                longest = max(longest, len(example.target.text.encode("utf-8", "surrogatepass")))
+            yield example
+
+    gathered = Gathered(measured(), seed)
     share = token_budget * shots // max(1, shots + nearest)
     chosen = gathered.diverse(shots)
     fixed = _fitting(chosen, share)
@@ -210,6 +221,7 @@ def compile_prompt(
         nearest=nearest,
         token_budget=token_budget,
         seed=seed,
+        longest=longest,
     )
 
 

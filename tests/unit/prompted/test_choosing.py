@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tunekit.errors import InputError
 from tunekit.prompted import Shot, choose_shots, shot_of, tokens_of
+from tunekit.prompted.choosing import Gathered
 from tunekit.shapes import Example, Passage, Said, Turn, Turns, Weights
 
 LABELS = ("car", "home", "pet")
@@ -140,3 +141,9 @@ def test_many_rows_of_many_classes_are_covered() -> None:
         for n in range(10_000)
     ]
     assert {shot[-1] for shot in shown(choose_shots(examples, 154))} == {*labels}
+
+
+def test_copies_take_no_place_of_others() -> None:
+    rows = [example(f"text {n}", "car") for n in range(40)]
+    found = Gathered([*rows, *[example("the same", "car")] * 400], seed=0, kept=41)
+    assert [len(one) for one in found.by_kind.values()] == [41]

@@ -15,6 +15,8 @@ from .wire import Wire
 __all__ = ["ask_all"]
 
 MESSAGES = "/v1/messages"
+#: Tokens that a model writes within the time that a call may take, at least; more get more time.
+TOKENS = 2_000
 
 
 async def ask_all(
@@ -43,10 +45,14 @@ async def _ask(
     if isinstance(body, Failure):
         return body
     what = f"asking {asking.model}"
+    # What takes longer would be asked for and paid for again: a long answer is given its time.
+    patience = wire.timeout * max(1.0, body["max_tokens"] / TOKENS)
 
     async def once() -> Outcome:
         with wire.errors(what):
-            answer = await client.post(MESSAGES, cast_to=httpx2.Response, body=body)
+            answer = await client.post(
+                MESSAGES, cast_to=httpx2.Response, body=body, options={"timeout": patience}
+            )
         return outcome_of(wire.read(answer, what), asked, wire, asking.structured)
 
     return await until_readable(wire.retries)(once)

@@ -16,7 +16,7 @@ from ...shapes import Input, Outcome, Shape, Turns
 from ...tasks.base import Task
 from ..base import Event, Journal, ModelRef, Price, Ref, State, Status, Trained
 from ..keys import Key
-from ..once import submit_once
+from ..once import find_started, submit_once
 from ..prices import price_of_tokens
 from . import batches, kept
 from .asking import ask_all
@@ -252,6 +252,10 @@ class AnthropicBackend:
     def submit_batch(self, journal: Journal) -> Ref:
         batch = batches.Batch(self._wire, journal)
         return submit_once(batch, journal, settle=self._settle, timeout=self._wire.timeout)
+
+    def find_batch(self, journal: Journal) -> Ref | None:
+        batch = batches.Batch(self._wire, journal)
+        return find_started(batch, journal, settle=self._settle, timeout=self._wire.timeout)
 
     def poll_batch(self, ref: Ref) -> Status:
         return batches.status(self._wire, ref)

@@ -19,7 +19,7 @@ import orjson
 from ...durable import disk_errors
 from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
 from ...shapes import Failure, Input, Outcome
-from ..base import Journal, Ref, State, Status
+from ..base import Journal, Ref, State, Status, Step
 from ..portions import in_files
 from .bodies import Asking, body_for, outcome_of
 from .wire import Wire, field
@@ -57,12 +57,17 @@ def _line(asking: Asking, place: int, asked: Input) -> bytes | None:
     return orjson.dumps({"custom_id": str(place), "params": body}) + b"\n"
 
 
+def _noted(steps: Sequence[Step]) -> list[Ref]:
+    return [str(one.facts["id"]) for one in steps if one.name == "created"]
+
+
 class Batch:
     """The provider's side of one batch, as :mod:`tunekit.backends.once` asks it."""
 
     def __init__(self, wire: Wire, journal: Journal) -> None:
         self._wire = wire
         self._run_id = journal.run_id
+        self._folder = journal.folder
         self._path = journal.folder / "data" / "requests.jsonl"
 
     def _requests(self) -> list[bytes]:
@@ -98,7 +103,7 @@ class Batch:
             mine = self._is_mine(id) if one.get("processing_status") == "ended" else None
             if mine is not False:
                 (unsure if mine is None else ours).append(id)
-        noted = {str(one.facts["id"]) for one in journal.steps if one.name == "created"}
+        noted = {*_noted(journal.steps), *self._of_siblings()}
         unknown = [id for id in unsure if id not in noted]
         if unknown and not ours:
             raise Conflict(
@@ -108,6 +113,13 @@ class Batch:
                 backend=self._wire.backend,
             )
         return ours[::-1]
+
+    def _of_siblings(self) -> Iterator[Ref]:
+        """The batches of other parts of the same predictions: of the same size and time, and
+        known."""
+        for path in self._folder.parent.glob("*/steps.json"):
+            with disk_errors(f"reading {path}"):
+                yield from _noted([Step(*one) for one in orjson.loads(path.read_bytes())])
 
     def _since(self, moment: datetime) -> Iterator[dict[str, Any]]:
         """Batches created since then, newest first."""

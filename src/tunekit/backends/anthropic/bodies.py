@@ -68,7 +68,7 @@ def body_for(asking: Asking, asked: Input) -> dict[str, Any] | Failure:
         return Failure("invalid-input", "the API takes a system turn at the beginning alone")
     body: dict[str, Any] = {
         "model": asking.model,
-        "max_tokens": asking.max_tokens or _tokens_for(asked, own),
+        "max_tokens": asking.max_tokens or _tokens_for(asked, own, asking.compiled),
         **asking.settings,
     }
     schema = _schema_of(asked) if asking.structured else None
@@ -77,10 +77,12 @@ def body_for(asking: Asking, asked: Input) -> dict[str, Any] | Failure:
     return {**body, **_said_before(shown, fixed, asking.cache, _held(asked, asking.structured))}
 
 
-def _tokens_for(asked: Turns, own: Sequence[Turn]) -> int:
+def _tokens_for(asked: Turns, own: Sequence[Turn], compiled: Compiled | None) -> int:
+    """Room for an answer: what isn't used costs nothing. A token is a byte or more."""
     if asked.choices:
         return SPARE + max(len(choice.encode()) for choice in asked.choices)
-    return min(MOST, max(LEAST, 4 * tokens_of(*(turn.text for turn in own))))
+    shown = 0 if compiled is None else compiled.longest + SPARE
+    return min(MOST, max(LEAST, shown, 4 * tokens_of(*(turn.text for turn in own))))
 
 
 def _said_before(

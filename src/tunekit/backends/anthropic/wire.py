@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import anthropic
 import httpx2
 
+from ..http_errors import message_of
 from ..keys import Key
 from ..sdk import NO_KEY, Sdk, SdkWire, field
 
@@ -62,10 +63,11 @@ class Wire(SdkWire[anthropic.Anthropic, anthropic.AsyncAnthropic]):
         return {"default_headers": {**headers, "anthropic-version": self._version}}
 
     def said(self, raised: anthropic.APIStatusError) -> str:
-        return raised.api_message or raised.message
+        said = raised.api_message
+        return said if isinstance(said, str) and said else message_of(raised.response)
 
     def code(self, raised: anthropic.APIStatusError) -> str | None:
-        return raised.type
+        return raised.type if isinstance(raised.type, str) else None
 
     def get(self, path: str, what: str, **params: Any) -> httpx2.Response:
         """Read something; repeated where that may help. Raises BackendError."""

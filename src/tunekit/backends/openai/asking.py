@@ -70,7 +70,7 @@ async def _ask(
             with wire.errors(what):
                 raw = await chat.with_raw_response.create(**sent)
         except InvalidRequest as error:
-            refused = {name for name in DROPPABLE if name in sent and name in str(error)}
+            refused = _unwanted(sent, error, asked)
             if not refused:
                 raise
             unwanted.update(refused)
@@ -78,6 +78,14 @@ async def _ask(
         return read(wire.read(raw, what), asked, wire)
 
     return await until_readable(wire.retries)(once)
+
+
+def _unwanted(sent: Mapping[str, Any], error: InvalidRequest, asked: Input) -> set[str]:
+    """The settings that an error names, unless the words may be those of the input."""
+    assert isinstance(asked, Turns)
+    texts = " ".join([str(sent["model"]), *(turn.text for turn in asked.turns)])
+    said = str(error)
+    return {name for name in DROPPABLE if name in sent and name in said and name not in texts}
 
 
 def body_for(asking: Asking, asked: Input) -> dict[str, Any] | Failure:

@@ -17,7 +17,7 @@ from ...tasks.base import Task
 from ..base import Event, Journal, ModelRef, Price, Ref, Source, Status, Trained
 from ..choose import who_else_trains
 from ..keys import Key
-from ..once import remove_files, submit_once
+from ..once import find_started, remove_files, submit_once
 from . import batches, decisions, jobs
 from .asking import Asking, ask_all
 from .estimates import answer_price, estimate
@@ -309,6 +309,10 @@ class OpenAIBackend:
     def submit_batch(self, journal: Journal) -> Ref:
         batch = batches.Batch(self._wire, journal.run_id, largest=self._largest)
         return submit_once(batch, journal, settle=self._settle, timeout=self._wire.timeout)
+
+    def find_batch(self, journal: Journal) -> Ref | None:
+        batch = batches.Batch(self._wire, journal.run_id, largest=self._largest)
+        return find_started(batch, journal, settle=self._settle, timeout=self._wire.timeout)
 
     def poll_batch(self, ref: Ref) -> Status:
         return batches.status(self._wire, ref)

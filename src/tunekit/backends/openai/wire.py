@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import openai
 
+from ..http_errors import message_of
 from ..keys import Key
 from ..sdk import Sdk, SdkWire, field
 
@@ -62,7 +63,7 @@ class Wire(SdkWire[openai.OpenAI, openai.AsyncOpenAI]):
         body = raised.body
         if isinstance(body, dict) and isinstance(body.get("message"), str):
             return str(body["message"])
-        return raised.message
+        return message_of(raised.response)
 
     def code(self, raised: openai.APIStatusError) -> str | None:
-        return raised.code
+        return raised.code if isinstance(raised.code, str) else None

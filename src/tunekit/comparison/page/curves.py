@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -46,7 +47,11 @@ def learning_curves(model: ModelDict) -> list[Chart]:
 
 def _points(curve: Sequence[StepDict], name: str) -> list[tuple[int, float]]:
     said = [(step["step"], step.get(name)) for step in curve]
-    return [(at, float(value)) for at, value in said if isinstance(value, (int, float))]
+    return [
+        (at, float(value))
+        for at, value in said
+        if isinstance(value, (int, float)) and math.isfinite(value)
+    ]
 
 
 def _chart(model: str, what: str, lines: Sequence[_Line]) -> Chart:

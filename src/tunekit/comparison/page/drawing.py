@@ -103,10 +103,11 @@ def scale(
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Scale:
     """A scale with round ends around the values, inside the bounds, and about so many ticks."""
-    known = list(values) or [0.0, 1.0]
+    known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(known), max(known)
-    if high - low < 1e-9:
-        low, high = low - 0.05, high + 0.05
+    if high - low < 1e-9 * max(1.0, abs(low)):
+        room = 0.05 * max(1.0, abs(low))
+        low, high = low - room, high + room
     step = _round_step((high - low) / ticks)
     low = max(math.floor(low / step + 1e-9) * step, bounds[0])
     high = min(math.ceil(high / step - 1e-9) * step, bounds[1])

@@ -69,8 +69,8 @@ def _origin(model: ModelDict) -> Origin:
         [fact for fact in facts if fact[1]],
         clipped(prompt["system"], PROMPT_LENGTH) if prompt else "",
         [
-            (clipped(asked, SHOT_LENGTH), clipped(said, SHOT_LENGTH))
-            for asked, said in shots[:SHOTS]
+            (clipped("\n\n".join(asked), SHOT_LENGTH), clipped(said, SHOT_LENGTH))
+            for *asked, said in shots[:SHOTS]
         ],
         f"{count(left, 'more example')} not shown." if left > 0 else "",
         _details(model),
@@ -85,4 +85,6 @@ def _measured_on(model: ModelDict) -> str:
 def _details(model: ModelDict) -> str:
     if not model["provenance"]:
         return ""
-    return clipped(json.dumps(model["provenance"], ensure_ascii=False, indent=2), DETAILS_LENGTH)
+    return clipped(
+        json.dumps(model["provenance"], ensure_ascii=False, indent=2, default=str), DETAILS_LENGTH
+    )

@@ -8,9 +8,10 @@ model, a probability is per mille or -1, and an answer in a list is the reason w
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
@@ -105,7 +106,11 @@ def _texts(row: RowDict, names: Sequence[str], limit: int) -> Iterator[str]:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _known(probability: float | None) -> TypeGuard[float]:
+    return probability is not None and math.isfinite(probability)
 
 
 def _row(row: RowDict, names: Sequence[str], cells: Sequence[str | int]) -> list[Any]:
@@ -115,5 +120,5 @@ def _row(row: RowDict, names: Sequence[str], cells: Sequence[str | int]) -> list
     for cell, answer in zip(cells[4:], answers, strict=True):
         probability = answer["probability"]
         made.append([cell] if answer["failure"] else cell)
-        made.append(-1 if probability is None else round(probability * 1000))
+        made.append(-1 if not _known(probability) else round(probability * 1000))
     return made

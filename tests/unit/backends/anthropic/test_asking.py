@@ -329,3 +329,22 @@ def test_options_are_checked(home: Path) -> None:
 def test_extraction_needs_no_labels_to_be_asked(server: AnthropicServer) -> None:
     model = tunekit.load("anthropic:claude-haiku-4-5", task=Extraction(["person"]))
     assert model.kind == "zero-shot"
+
+
+def test_answers_as_long_as_the_rows_show_have_room(server: AnthropicServer) -> None:
+    rows = [{"input": f"article {n}", "output": f"{n} " + "word " * 1_500} for n in range(12)]
+    model = tuned(server, Dataset.from_rows(rows, Transformation()))
+    assert model.predict("article 3") == rows[3]["output"]
+    assert sent(server)[-1]["max_tokens"] > 7_500
+
+
+@pytest.mark.parametrize("error", [{"type": 5, "message": "no"}, {"type": "x", "message": [1]}, 7])
+def test_errors_of_odd_make_are_errors_of_ours(
+    error: Any, home: Path, httpx2_mock: respx.MockRouter
+) -> None:
+    httpx2_mock.post("https://api.example.org/v1/messages").respond(400, json={"error": error})
+    backend = AnthropicBackend(home=home, base_url="https://api.example.org", api_key_env="")
+    model = tunekit.baseline(DATA, backend=backend)
+    with pytest.raises(errors.InvalidRequest) as raised:
+        model.predict("car number 3")
+    assert raised.value.status == 400

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import orjson
 import pytest
@@ -154,3 +156,26 @@ def test_what_ended_meanwhile_stays_so(server: AnthropicServer, model: tunekit.M
 def test_no_inputs_have_no_batch(server: AnthropicServer, model: tunekit.Model) -> None:
     assert model.submit_predictions([]).wait(timeout=5) == []
     assert server.batches() == []
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_cancelling_makes_no_batch(
+    server: AnthropicServer, model: tunekit.Model, status: int, home: Path
+) -> None:
+    server.script("POST /messages/batches", *[Fault("refuse", status=status)] * 3)
+    with contextlib.suppress(errors.BackendError):
+        model.submit_predictions(TEXTS)
+    (folder,) = (home / "predictions").iterdir()
+    job = tunekit.attach_predictions(folder.name).cancel()
+    assert (job.status, server.batches()) == ("cancelled", [])
+
+
+def test_parts_of_one_job_aren_t_taken_for_each_other(
+    server: AnthropicServer, model: tunekit.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunekit.backends.anthropic.batches.MOST_LINES", len(TEXTS) // 2)
+    # Of the second part nobody saw the answer, and it wasn't done; the first is still at work.
+    server.script("POST /messages/batches", Fault(), Fault("refuse", status=500))
+    job = model.submit_predictions(TEXTS)
+    assert tunekit.attach_predictions(job.id).wait(timeout=20) == model.predict(TEXTS)
+    assert len(server.batches()) == 2

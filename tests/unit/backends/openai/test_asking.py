@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import orjson
 import psutil
 import pytest
 import respx
@@ -211,3 +212,36 @@ def test_models_that_complete_are_asked_to_complete(server: OpenAIServer) -> Non
 def test_white_space_around_a_label_is_no_other_label(said: str, read: str) -> None:
     asked = Turns((Turn("user", "?"),), (" no", "yes"))
     assert _said(asked, said, None).text == read
+
+
+@pytest.mark.parametrize(("text", "kept"), [("the temperature of a pet", True), ("a pet", False)])
+def test_a_setting_goes_only_where_the_server_names_it(
+    text: str, kept: bool, home: Path, httpx2_mock: respx.MockRouter
+) -> None:
+    said = {"error": {"message": f"can't do this: temperature ({text})", "code": None}}
+    answered = {"choices": [{"finish_reason": "stop", "message": {"content": "pet"}}]}
+    route = httpx2_mock.post("https://api.example.org/v1/chat/completions").mock(
+        side_effect=[respx.MockResponse(400, json=said), respx.MockResponse(200, json=answered)]
+    )
+    backend = OpenAIBackend(home=home, base_url="https://api.example.org/v1", api_key_env="")
+    rows = [{"text": "a car", "label": "car"}, {"text": "my pet", "label": "pet"}]
+    data = Dataset.from_rows(rows, Classification())
+    model = tunekit.baseline(data, backend=backend)
+    if kept:
+        with pytest.raises(errors.InvalidRequest):
+            model.predict(text)
+    else:
+        model.predict(text)
+        assert "temperature" not in orjson.loads(route.calls.last.request.content)
+
+
+@pytest.mark.parametrize("body", [{"error": "plain words"}, {"detail": [{"msg": "plain words"}]}])
+def test_what_was_wrong_is_said_however_the_server_words_it(
+    body: Any, home: Path, httpx2_mock: respx.MockRouter
+) -> None:
+    httpx2_mock.post("https://api.example.org/v1/chat/completions").respond(422, json=body)
+    backend = OpenAIBackend(home=home, base_url="https://api.example.org/v1", api_key_env="")
+    rows = [{"text": "a car", "label": "car"}, {"text": "my pet", "label": "pet"}]
+    data = Dataset.from_rows(rows, Classification())
+    with pytest.raises(errors.InvalidRequest, match="plain words"):
+        tunekit.baseline(data, backend=backend).predict("a pet")
