@@ -13,7 +13,7 @@ import orjson
 
 from ..data.dataset import Dataset
 from ..durable import disk_errors, write_file
-from ..errors import ConfigError, HyperparameterError, ModelError, UnsupportedTask
+from ..errors import ConfigError, DataError, HyperparameterError, ModelError, UnsupportedTask
 from ..planning import Estimate, Route, Setup
 from ..shapes import (
     Failure,
@@ -36,15 +36,21 @@ __all__ = ["RULES", "TrivialBackend"]
 
 #: Different texts that are kept as spans, the most frequent ones: more of them is a model.
 MOST_QUOTES = 10_000
+#: Characters of such a text: a longer one hardly stands anywhere again, and all would be searched
+#: for at every word.
+LONGEST_QUOTE = 200
 #: Rows that the rule of options is learnt from, spread over the set.
 MOST_ROWS = 5_000
 FILE = "rule.json"
+VERSION = 1
 
 
 class Rule(Protocol):
     """How rows become a rule (plain values), and how it answers."""
 
     shape: Shape
+    #: What :meth:`learn` gives, by name.
+    keeps: frozenset[str]
 
     def learn(self, data: Dataset) -> dict[str, Any]: ...
 
@@ -55,6 +61,7 @@ class _Majority:
     """The label that is most frequent, whatever is asked; its probability is its share."""
 
     shape = Shape.LABELLED
+    keeps = frozenset({"shares"})
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         counts = Counter(row.label for row in data)
@@ -70,6 +77,7 @@ class _FrequentSpans:
     longest first, no two over each other, and whole words only."""
 
     shape = Shape.SPANNED
+    keeps = frozenset({"labels"})
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         seen: Counter[tuple[str, str]] = Counter(
@@ -77,7 +85,7 @@ class _FrequentSpans:
         )
         label_of: dict[str, str] = {}
         for (quote, label), _ in sorted(seen.items(), key=lambda pair: (-pair[1], pair[0])):
-            if quote.strip() and len(label_of) < MOST_QUOTES:
+            if quote.strip() and len(quote) <= LONGEST_QUOTE and len(label_of) < MOST_QUOTES:
                 label_of.setdefault(quote, label)
         return {"labels": label_of}
 
@@ -89,9 +97,14 @@ class _FrequentSpans:
         for start in _words(text):
             if start < at:
                 continue
-            # Ends of words only, so that a text of any length takes time in proportion.
+            # Ends of words only, so that a text of any length takes time in proportion; the last
+            # one may be where the search ends, in the middle of a word.
             ends = (one.end() for one in _WORD.finditer(text, start, start + longest))
-            found = [end for end in ends if text[start:end] in labels]
+            found = [
+                end
+                for end in ends
+                if text[start:end] in labels and not _INSIDE_A_WORD.match(text, end)
+            ]
             if found:
                 at = max(found)
                 spans.append(Span(start, at, labels[text[start:at]]))
@@ -102,6 +115,7 @@ class _Echo:
     """The input, as it is."""
 
     shape = Shape.TEXT_TO_TEXT
+    keeps = frozenset[str]()
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         return {}
@@ -114,6 +128,7 @@ class _FirstOption:
     """The first option, whatever it says."""
 
     shape = Shape.RANKED
+    keeps = frozenset[str]()
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         return {}
@@ -127,6 +142,7 @@ class _OptionsOnly:
     never read."""
 
     shape = Shape.RANKED
+    keeps = frozenset({"weights"})
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         some = data if len(data) <= MOST_ROWS else data.sample(MOST_ROWS)
@@ -154,6 +170,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
 }
 _BY_NAME = {name: rule for rules in RULES.values() for name, rule in rules.items()}
 _WORD = re.compile(r"\w+|[^\w\s]")
+_INSIDE_A_WORD = re.compile(r"(?<=\w)(?=\w)")
 
 
 class TrivialBackend:
@@ -212,10 +229,16 @@ class TrivialBackend:
         if not len(data):
             raise UnsupportedTask(f"{self.name} makes its rule of rows, and there are none")
         rule = rules[name]
-        told = orjson.dumps(
-            {"version": 1, "rule": name, **rule.learn(data)},
-            option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
-        )
+        try:
+            told = orjson.dumps(
+                {"version": VERSION, "rule": name, **rule.learn(data)},
+                option=orjson.OPT_SORT_KEYS,
+            )
+        except TypeError as error:
+            raise DataError(
+                f"{self.name} can't write its rule of {data.name}: a label or span holds half a "
+                "character. data.check() finds the row."
+            ) from error
         key = hashlib.blake2b(told, digest_size=16).hexdigest()
         folder = self._home / "rules" / key
         with disk_errors(f"writing {folder}"):
@@ -246,9 +269,12 @@ class TrivialBackend:
             path = self._path(ref)
             try:
                 learnt = orjson.loads(path.read_bytes())
-                self._read[ref] = _BY_NAME[learnt["rule"]], learnt
+                rule = _BY_NAME[learnt["rule"]]
+                if learnt["version"] != VERSION or not rule.keeps <= learnt.keys():
+                    raise ValueError("it is of another version of tunekit")
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise ModelError(f"{path} holds no rule, or a damaged one: {error}") from error
+            self._read[ref] = rule, learnt
         return self._read[ref]
 
 

@@ -151,8 +151,9 @@ class Comparison(Printed):
 
         Args:
             requirements: such as ``"tuned.macro_f1 > pretrained.macro_f1"``. ``>`` and ``<`` ask
-                for evidence: between models a difference that is no luck, and with ``+ 0.02`` an
-                interval that lies beyond the margin; against a number, an interval beyond it.
+                for evidence: between models a difference that is no luck, and with ``+ 0.02`` also
+                an interval that lies beyond the margin (with ``- 0.02`` that alone, which "not
+                worse by more than 0.02" means); against a number, an interval beyond it.
                 ``>=`` and ``<=`` ask for the figures as they stand.
 
         Returns:
@@ -234,7 +235,7 @@ class Comparison(Printed):
                 bound, seen = asked.margin, found.measure
                 value, low, high = seen
                 said += f", difference {value:+.3f} ({low:+.3f} to {high:+.3f}), p = {found.p:.3f}"
-                if not asked.margin and found.verdict == UNDECIDED:
+                if asked.beyond and found.verdict == UNDECIDED:
                     return f"{asked.text}: {UNDECIDED} ({said})"
         if asked.strict:
             holds = seen.low > bound if asked.higher else seen.high < bound

@@ -41,6 +41,12 @@ class Requirement(NamedTuple):
         """Whether the left side is to be the higher one."""
         return ">" in self.sign
 
+    @property
+    def beyond(self) -> bool:
+        """Whether it asks for more than that the right side isn't better: ``a > b + 0.02`` holds
+        only where ``a > b`` does, and ``a > b - 0.02`` also where nobody can tell."""
+        return self.margin >= 0 if self.higher else self.margin <= 0
+
 
 def parse_requirement(text: str, models: Collection[str], metrics: Collection[str]) -> Requirement:
     """Read a requirement.

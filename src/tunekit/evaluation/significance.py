@@ -28,6 +28,11 @@ class Paired(NamedTuple):
     difference: Measure
     p: float
 
+    @property
+    def shown(self) -> bool:
+        """Whether that is more than luck: ``p`` is at most 0.05 and the interval leaves 0 out."""
+        return self.p <= ALPHA and not self.difference.low <= 0 <= self.difference.high
+
 
 def paired_difference(a: Tally, b: Tally) -> Paired:
     """``a`` less ``b`` on the same rows.
