@@ -110,7 +110,7 @@ def migrate(
         was: the model that answered until now, or a reference to it, where the source doesn't say.
             One of a provider is asked with the system turn of the training file.
         test: the share of rows that is held out, to compare on. The old model may have been trained
-            on them: then its figure is flattering, and says so in its provenance.
+            on them: then its figure is flattering.
         seed: decides which rows those are.
         same: what :func:`tune` takes: ``model``, ``method``, hyperparameters.
 
