@@ -180,7 +180,7 @@ def test_rows_that_are_hard_for_both_dont_blur_a_difference() -> None:
     better = [one or at % 20 == 0 for at, one in enumerate(paired)]
     low, high = paired_difference(mean("a", better), mean("a", paired)).difference[1:]
     apart = sqrt(2 * 0.6 * 0.4 / 400) * 2 * 1.96  # the interval of two sets of rows
-    assert 0 < low and high - low < apart / 3
+    assert low > 0 and high - low < apart / 3
 
 
 def test_models_that_answer_alike_are_no_different() -> None:
