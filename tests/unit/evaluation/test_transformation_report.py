@@ -1,4 +1,4 @@
-"""The report on transformed texts, against sacrebleu and an edit distance written down once more."""
+"""The report on transformed texts, against sacrebleu and a plain edit distance."""
 
 from __future__ import annotations
 
