@@ -75,8 +75,10 @@ def parse_requirement(text: str, models: Collection[str], metrics: Collection[st
     if _NUMBER.fullmatch(right):
         return Requirement(text, left, found["sign"], None, float(right))
     margin = 0.0
+    model, _, metric = right.rpartition(".")
     # A model's name may have a minus: it is no margin where the whole is a figure.
-    if right.rpartition(".")[0] not in models and (more := _MARGIN.fullmatch(right)):
+    whole = model in models and metric in metrics
+    if not whole and (more := _MARGIN.fullmatch(right)):
         right = more["figure"]
         margin = float(more["sign"] + more["amount"])
     other = _figure(text, right, models, metrics)

@@ -12,7 +12,7 @@ from .metrics import SEED, Floats, Measure
 from .tally import Tally
 from .tally_intervals import bootstrap_weights
 
-__all__ = ["ALPHA", "Paired", "holm", "paired_difference"]
+__all__ = ["ALPHA", "SAME", "Paired", "holm", "paired_difference"]
 
 #: The share of comparisons without a difference that claim one.
 ALPHA = 0.05

@@ -67,7 +67,7 @@ SHAPES = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def told() -> Told:
     def make(
         task: Task,
