@@ -13,7 +13,7 @@ import orjson
 
 from ..data.dataset import Dataset
 from ..durable import disk_errors, write_file
-from ..errors import ConfigError, DataError, HyperparameterError, ModelError, UnsupportedTask
+from ..errors import ConfigError, HyperparameterError, ModelError, UnsupportedTask
 from ..planning import Estimate, Route, Setup
 from ..shapes import (
     Failure,
@@ -229,16 +229,10 @@ class TrivialBackend:
         if not len(data):
             raise UnsupportedTask(f"{self.name} makes its rule of rows, and there are none")
         rule = rules[name]
-        try:
-            told = orjson.dumps(
-                {"version": VERSION, "rule": name, **rule.learn(data)},
-                option=orjson.OPT_SORT_KEYS,
-            )
-        except TypeError as error:
-            raise DataError(
-                f"{self.name} can't write its rule of {data.name}: a label or span holds half a "
-                "character. data.check() finds the row."
-            ) from error
+        told = orjson.dumps(
+            {"version": VERSION, "rule": name, **rule.learn(data)},
+            option=orjson.OPT_SORT_KEYS,
+        )
         key = hashlib.blake2b(told, digest_size=16).hexdigest()
         folder = self._home / "rules" / key
         with disk_errors(f"writing {folder}"):
