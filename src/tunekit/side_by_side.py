@@ -51,7 +51,7 @@ def baseline(
         >>> rows = [{"text": f"t{n}", "label": "b" if n > 3 else "a"} for n in range(9)]
         >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
         >>> tunekit.baseline(data, backend="trivial")
-        <Model trivial classification on trivial: majority>
+        <Model trivial classification on trivial: majority:...>
     """
     check_data("data", data)
     return untrained(backend_for(backend), data, model, shots)

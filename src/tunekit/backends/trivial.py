@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +42,8 @@ LONGEST_QUOTE = 200
 #: Rows that the rule of options is learnt from, spread over the set.
 MOST_ROWS = 5_000
 FILE = "rule.json"
+#: What a reference to a saved rule begins with; another one is a rule with its key under home.
+FOLDER = "folder:"
 VERSION = 1
 
 
@@ -83,22 +85,30 @@ class _FrequentSpans:
         seen: Counter[tuple[str, str]] = Counter(
             (row.text[span.start : span.end], span.label) for row in data for span in row.spans
         )
-        label_of: dict[str, str] = {}
+        quotes: set[str] = set()
+        by_first: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for (quote, label), _ in sorted(seen.items(), key=lambda pair: (-pair[1], pair[0])):
-            if quote.strip() and len(quote) <= LONGEST_QUOTE and len(label_of) < MOST_QUOTES:
-                label_of.setdefault(quote, label)
-        return {"labels": label_of}
+            first = _WORD.match(quote)
+            if first is None or len(quote) > LONGEST_QUOTE or quote in quotes:
+                continue
+            if len(quotes) == MOST_QUOTES:
+                break
+            quotes.add(quote)
+            by_first[first.group()][quote] = label
+        return {"labels": dict(by_first)}
 
     def answer(self, learnt: Mapping[str, Any], asked: Passage) -> Outcome:
-        text, labels = asked.text, learnt["labels"]
-        longest = max(map(len, labels), default=0)
+        text, by_first = asked.text, learnt["labels"]
         spans: list[Span] = []
         at = 0
-        for start in _words(text):
-            if start < at:
+        for word in _WORD.finditer(text):
+            start = word.start()
+            labels = by_first.get(word.group(), {})
+            if start < at or not labels:
                 continue
             # Ends of words only, so that a text of any length takes time in proportion; the last
             # one may be where the search ends, in the middle of a word.
+            longest = max(map(len, labels))
             ends = (one.end() for one in _WORD.finditer(text, start, start + longest))
             found = [
                 end
@@ -238,7 +248,7 @@ class TrivialBackend:
         with disk_errors(f"writing {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / FILE, told)
-        return ModelRef(self.name, f"folder:{folder}"), rule.shape
+        return ModelRef(self.name, f"{name}:{key}"), rule.shape
 
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
         rule, learnt = self._opened(ref.id)
@@ -251,12 +261,14 @@ class TrivialBackend:
         write_file(folder / FILE, told)
 
     def open(self, folder: Path) -> ModelRef:
-        ref = f"folder:{folder.resolve()}"
+        ref = f"{FOLDER}{folder.resolve()}"
         self._opened(ref)
         return ModelRef(self.name, ref)
 
     def _path(self, ref: str) -> Path:
-        return Path(ref.removeprefix("folder:")) / FILE
+        if ref.startswith(FOLDER):
+            return Path(ref.removeprefix(FOLDER)) / FILE
+        return self._home / "rules" / Path(ref.partition(":")[2]).name / FILE
 
     def _opened(self, ref: str) -> tuple[Rule, dict[str, Any]]:
         if ref not in self._read:
@@ -276,14 +288,10 @@ def _answered(rule: Rule, learnt: Mapping[str, Any], asked: Input) -> Outcome:
     wanted = Question if rule.shape is Shape.RANKED else Passage
     if not isinstance(asked, wanted):
         return Failure("wrong-input", f"the rule answers a {wanted.__name__}, not {asked!r:.80}")
+    if isinstance(asked, Question) and not asked.options:
+        return Failure("no-options", "there are no options to choose from")
     return rule.answer(learnt, asked)
 
 
 def _chosen(index: int, asked: Question) -> Outcome:
-    if not asked.options:
-        return Failure("no-options", "there are no options to choose from")
     return Order(tuple(float(at == index) for at in range(len(asked.options))))
-
-
-def _words(text: str) -> Iterator[int]:
-    return (one.start() for one in _WORD.finditer(text))
