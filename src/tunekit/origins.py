@@ -16,7 +16,7 @@ from .job import Job
 from .model import Model
 from .resolving import build, is_file, served
 from .store import Runs
-from .tasks.base import Task
+from .tasks.base import Prompt, Task
 
 __all__ = ["Origin", "in_words_of", "origin_of", "still_answers"]
 
@@ -83,7 +83,7 @@ def in_words_of(model: Model, data: Dataset) -> Model:
     told = words.pop() if len(words) == 1 else None
     if not isinstance(told, str):
         return model
-    return replace(model, prompt=model.prompt.model_copy(update={"system": told}))
+    return replace(model, prompt=Prompt(system=told, shots=model.prompt.shots))
 
 
 def still_answers(model: Model, data: Dataset) -> bool:
