@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import orjson
 import pytest
 import respx
@@ -125,9 +124,7 @@ def answered(httpx2_mock: respx.MockRouter) -> Callable[..., Any]:
     """What is made of one answer of the API to ``my car``."""
 
     def ask(**answer: Any) -> Any:
-        httpx2_mock.post("http://localhost:9/v1/decisions").mock(
-            return_value=httpx2.Response(200, json=answer)
-        )
+        httpx2_mock.post("http://localhost:9/v1/decisions").respond(json=answer)
         model = tunekit.baseline(DATA, backend=over("http://localhost:9/v1", retries=0))
         return model.predict(["my car"], errors="return")[0]
 
