@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +14,11 @@ from .durable import disk_errors
 from .errors import BackendError, InputError, JobError, UnsupportedTask
 from .job import Job
 from .model import Model
-from .resolving import build, served
+from .resolving import build, is_file, served
 from .store import Runs
-from .tasks.base import Task
+from .tasks.base import Prompt, Task
 
-__all__ = ["Origin", "origin_of"]
+__all__ = ["Origin", "in_words_of", "origin_of", "still_answers"]
 
 log = logging.getLogger("tunekit")
 
@@ -40,7 +41,7 @@ def origin_of(source: str | Path | Job, task: Task, home: Path) -> Origin:
             f"source is {type(source).__name__}: give a file, a job, or BACKEND:JOB-ID"
         )
     scheme, _, rest = str(source).partition(":")
-    if isinstance(source, Path) or not rest or Path(source).exists():
+    if isinstance(source, Path) or not rest or is_file(source):
         path = Path(source)
         return Origin(Dataset.read(path, task, format=format_of(path, task)), None)
     if scheme == "run":
@@ -70,4 +71,26 @@ def _of_provider(backend: str, job_id: str, task: Task, home: Path) -> Origin:
         folder.mkdir(parents=True, exist_ok=True)
     found = built.source_of(job_id, folder / f"{built.name}-{Path(job_id).name}.jsonl")
     data = Dataset.read(found.path, task, format=found.format or format_of(found.path, task))
-    return Origin(data, served(built, found.model, data.task) if found.model else None)
+    if found.model is None:
+        return Origin(data, None)
+    return Origin(data, in_words_of(served(built, found.model, data.task), data))
+
+
+def in_words_of(model: Model, data: Dataset) -> Model:
+    """A model as it was trained to be asked: with the system turn that all rows of its training
+    file have, where that isn't the task's own."""
+    words = {row.get("system") for row in data}
+    told = words.pop() if len(words) == 1 else None
+    if not isinstance(told, str):
+        return model
+    return replace(model, prompt=Prompt(system=told, shots=model.prompt.shots))
+
+
+def still_answers(model: Model, data: Dataset) -> bool:
+    """Whether a model can be asked at all; that it can't is no error of who moves away from it."""
+    try:
+        model.predict(data[:1], errors="return")
+    except BackendError as error:
+        log.warning("%r doesn't answer any more, so nothing is compared with it: %s", model, error)
+        return False
+    return True

@@ -24,6 +24,7 @@ __all__ = [
     "build",
     "check_data",
     "current_config",
+    "is_file",
     "is_folder",
     "served",
     "spec_of",
@@ -50,6 +51,14 @@ def is_folder(ref: str | Path) -> bool:
     try:
         return Path(ref).is_dir()
     except (OSError, ValueError):  # a name that no file could have
+        return False
+
+
+def is_file(ref: str | Path) -> bool:
+    """Whether that is a file here, whatever was given."""
+    try:
+        return Path(ref).is_file()
+    except (OSError, ValueError):
         return False
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from .api import load, tune
 from .backends.base import Backend
-from .comparison import Comparison, compare_models
+from .comparison import Comparison, compare_models, judge_of
 from .curves import curve_of
 from .data.dataset import Dataset
+from .errors import ModelError
 from .job import Job
 from .model import Model
-from .origins import origin_of
+from .origins import in_words_of, origin_of, still_answers
 from .resolving import backend_for, check_data, current_config
 from .tasks.base import Task
 from .untrained import untrained
@@ -50,7 +51,7 @@ def baseline(
         >>> rows = [{"text": f"t{n}", "label": "b" if n > 3 else "a"} for n in range(9)]
         >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
         >>> tunekit.baseline(data, backend="trivial")
-        <Model trivial classification on trivial: majority>
+        <Model trivial classification on trivial: majority:...>
     """
     check_data("data", data)
     return untrained(backend_for(backend), data, model, shots)
@@ -107,29 +108,44 @@ def migrate(
         task: what the rows are rows of.
         to: the backend to tune on from now on.
         was: the model that answered until now, or a reference to it, where the source doesn't say.
+            One of a provider is asked with the system turn of the training file.
         test: the share of rows that is held out, to compare on. The old model may have been trained
-            on them: then its figure is flattering, and says so in its provenance.
+            on them: then its figure is flattering.
         seed: decides which rows those are.
         same: what :func:`tune` takes: ``model``, ``method``, hyperparameters.
 
     Returns:
         A comparison of ``"migrated"`` with ``"before"`` (where the old model still answers) and
-        with ``"rule"``, what a rule of the same rows gets. ``.model("migrated")`` is the new model.
+        with ``"rule"``, what a rule of the same rows gets. An old model that the source names and
+        that no longer answers is left out, with a warning. ``.model("migrated")`` is the new model.
 
     Raises:
         DataError: the file can't be read as rows of this task.
         UnsupportedTask: the backend doesn't train this, or answers of the task can't be compared.
         Everything else that :func:`tune` raises.
     """
-    before = load(was, task=task) if isinstance(was, str) else was
     found = origin_of(source, task, current_config().home)
-    before = before if before is not None else found.model
+    judge_of(found.data.task)
     train, held_out = found.data.split(test=test, seed=seed)
+    before = _model_of(was, found.data) if was is not None else found.model
+    # Whatever may go wrong goes wrong before a training is paid for.
+    rule = baseline(train, backend="trivial")
+    if before is not None and was is None and not still_answers(before, held_out):
+        before = None
     models = {"migrated": tune(train, backend=to, **same)}
     if before is not None:
         models["before"] = before
-    models["rule"] = baseline(train, backend="trivial")
-    return compare(held_out, models)
+    return compare(held_out, models | {"rule": rule})
+
+
+def _model_of(was: Model | str, data: Dataset) -> Model:
+    """The model that answered until now."""
+    if not isinstance(was, str):
+        return was
+    try:
+        return load(was)
+    except ModelError:  # a reference that doesn't say what the model does
+        return in_words_of(load(was, task=data.task), data)
 
 
 def _models(models: Any) -> Iterator[tuple[str, Model]]:

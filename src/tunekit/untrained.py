@@ -91,4 +91,4 @@ def _shown(data: Dataset, shots: int) -> Prompt:
         assert isinstance(example.input, Turns) and isinstance(example.target, Said)
         asked = [turn.text for turn in example.input.turns if turn.role == "user"]
         shown.append((*asked, example.target.text))
-    return prompt.model_copy(update={"shots": tuple(shown)})
+    return Prompt(system=prompt.system, shots=tuple(shown))

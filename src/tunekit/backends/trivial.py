@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,15 +36,23 @@ __all__ = ["RULES", "TrivialBackend"]
 
 #: Different texts that are kept as spans, the most frequent ones: more of them is a model.
 MOST_QUOTES = 10_000
+#: Characters of such a text: a longer one hardly stands anywhere again, and all would be searched
+#: for at every word.
+LONGEST_QUOTE = 200
 #: Rows that the rule of options is learnt from, spread over the set.
 MOST_ROWS = 5_000
 FILE = "rule.json"
+#: What a reference to a saved rule begins with; another one is a rule with its key under home.
+FOLDER = "folder:"
+VERSION = 1
 
 
 class Rule(Protocol):
     """How rows become a rule (plain values), and how it answers."""
 
     shape: Shape
+    #: What :meth:`learn` gives, by name.
+    keeps: frozenset[str]
 
     def learn(self, data: Dataset) -> dict[str, Any]: ...
 
@@ -55,6 +63,7 @@ class _Majority:
     """The label that is most frequent, whatever is asked; its probability is its share."""
 
     shape = Shape.LABELLED
+    keeps = frozenset({"shares"})
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         counts = Counter(row.label for row in data)
@@ -70,28 +79,42 @@ class _FrequentSpans:
     longest first, no two over each other, and whole words only."""
 
     shape = Shape.SPANNED
+    keeps = frozenset({"labels"})
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         seen: Counter[tuple[str, str]] = Counter(
             (row.text[span.start : span.end], span.label) for row in data for span in row.spans
         )
-        label_of: dict[str, str] = {}
+        quotes: set[str] = set()
+        by_first: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for (quote, label), _ in sorted(seen.items(), key=lambda pair: (-pair[1], pair[0])):
-            if quote.strip() and len(label_of) < MOST_QUOTES:
-                label_of.setdefault(quote, label)
-        return {"labels": label_of}
+            first = _WORD.match(quote)
+            if first is None or len(quote) > LONGEST_QUOTE or quote in quotes:
+                continue
+            if len(quotes) == MOST_QUOTES:
+                break
+            quotes.add(quote)
+            by_first[first.group()][quote] = label
+        return {"labels": dict(by_first)}
 
     def answer(self, learnt: Mapping[str, Any], asked: Passage) -> Outcome:
-        text, labels = asked.text, learnt["labels"]
-        longest = max(map(len, labels), default=0)
+        text, by_first = asked.text, learnt["labels"]
         spans: list[Span] = []
         at = 0
-        for start in _words(text):
-            if start < at:
+        for word in _WORD.finditer(text):
+            start = word.start()
+            labels = by_first.get(word.group(), {})
+            if start < at or not labels:
                 continue
-            # Ends of words only, so that a text of any length takes time in proportion.
+            # Ends of words only, so that a text of any length takes time in proportion; the last
+            # one may be where the search ends, in the middle of a word.
+            longest = max(map(len, labels))
             ends = (one.end() for one in _WORD.finditer(text, start, start + longest))
-            found = [end for end in ends if text[start:end] in labels]
+            found = [
+                end
+                for end in ends
+                if text[start:end] in labels and not _INSIDE_A_WORD.match(text, end)
+            ]
             if found:
                 at = max(found)
                 spans.append(Span(start, at, labels[text[start:at]]))
@@ -102,6 +125,7 @@ class _Echo:
     """The input, as it is."""
 
     shape = Shape.TEXT_TO_TEXT
+    keeps = frozenset[str]()
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         return {}
@@ -114,6 +138,7 @@ class _FirstOption:
     """The first option, whatever it says."""
 
     shape = Shape.RANKED
+    keeps = frozenset[str]()
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         return {}
@@ -127,6 +152,7 @@ class _OptionsOnly:
     never read."""
 
     shape = Shape.RANKED
+    keeps = frozenset({"weights"})
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         some = data if len(data) <= MOST_ROWS else data.sample(MOST_ROWS)
@@ -154,6 +180,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
 }
 _BY_NAME = {name: rule for rules in RULES.values() for name, rule in rules.items()}
 _WORD = re.compile(r"\w+|[^\w\s]")
+_INSIDE_A_WORD = re.compile(r"(?<=\w)(?=\w)")
 
 
 class TrivialBackend:
@@ -213,15 +240,15 @@ class TrivialBackend:
             raise UnsupportedTask(f"{self.name} makes its rule of rows, and there are none")
         rule = rules[name]
         told = orjson.dumps(
-            {"version": 1, "rule": name, **rule.learn(data)},
-            option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
+            {"version": VERSION, "rule": name, **rule.learn(data)},
+            option=orjson.OPT_SORT_KEYS,
         )
         key = hashlib.blake2b(told, digest_size=16).hexdigest()
         folder = self._home / "rules" / key
         with disk_errors(f"writing {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / FILE, told)
-        return ModelRef(self.name, f"folder:{folder}"), rule.shape
+        return ModelRef(self.name, f"{name}:{key}"), rule.shape
 
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
         rule, learnt = self._opened(ref.id)
@@ -234,21 +261,26 @@ class TrivialBackend:
         write_file(folder / FILE, told)
 
     def open(self, folder: Path) -> ModelRef:
-        ref = f"folder:{folder.resolve()}"
+        ref = f"{FOLDER}{folder.resolve()}"
         self._opened(ref)
         return ModelRef(self.name, ref)
 
     def _path(self, ref: str) -> Path:
-        return Path(ref.removeprefix("folder:")) / FILE
+        if ref.startswith(FOLDER):
+            return Path(ref.removeprefix(FOLDER)) / FILE
+        return self._home / "rules" / Path(ref.partition(":")[2]).name / FILE
 
     def _opened(self, ref: str) -> tuple[Rule, dict[str, Any]]:
         if ref not in self._read:
             path = self._path(ref)
             try:
                 learnt = orjson.loads(path.read_bytes())
-                self._read[ref] = _BY_NAME[learnt["rule"]], learnt
+                rule = _BY_NAME[learnt["rule"]]
+                if learnt["version"] != VERSION or not rule.keeps <= learnt.keys():
+                    raise ValueError("it is of another version of tunekit")
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise ModelError(f"{path} holds no rule, or a damaged one: {error}") from error
+            self._read[ref] = rule, learnt
         return self._read[ref]
 
 
@@ -256,14 +288,10 @@ def _answered(rule: Rule, learnt: Mapping[str, Any], asked: Input) -> Outcome:
     wanted = Question if rule.shape is Shape.RANKED else Passage
     if not isinstance(asked, wanted):
         return Failure("wrong-input", f"the rule answers a {wanted.__name__}, not {asked!r:.80}")
+    if isinstance(asked, Question) and not asked.options:
+        return Failure("no-options", "there are no options to choose from")
     return rule.answer(learnt, asked)
 
 
 def _chosen(index: int, asked: Question) -> Outcome:
-    if not asked.options:
-        return Failure("no-options", "there are no options to choose from")
     return Order(tuple(float(at == index) for at in range(len(asked.options))))
-
-
-def _words(text: str) -> Iterator[int]:
-    return (one.start() for one in _WORD.finditer(text))

@@ -285,11 +285,13 @@ def version(as_json: AsJson = False) -> None:
 
 def _report(found: Comparison, html: Path | None, markdown: Path | None, as_json: bool) -> None:
     """Show a comparison, and write it where that was asked for."""
-    from ..durable import write_file
+    from ..durable import disk_errors, write_file
 
     if html is not None:
         found.to_html(html)
     if markdown is not None:
+        with disk_errors(f"writing {markdown}"):
+            markdown.parent.mkdir(parents=True, exist_ok=True)
         write_file(markdown, found.to_markdown().encode())
     if as_json:
         write_json(found.to_dict())

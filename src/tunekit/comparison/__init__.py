@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .comparing import compare_models
 from .comparison import Comparison
+from .judging import judge_of
 
-__all__ = ["Comparison", "compare_models"]
+__all__ = ["Comparison", "compare_models", "judge_of"]

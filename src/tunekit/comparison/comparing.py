@@ -15,9 +15,8 @@ from ..backends.base import Keeps, Prices
 from ..data.dataset import Dataset
 from ..errors import DataError, InputError
 from ..evaluation import evaluate
-from ..evaluation.metrics import Measure
 from ..evaluation.reliability import reliability_bins
-from ..evaluation.significance import ALPHA, holm, paired_difference
+from ..evaluation.significance import Paired, holm, paired_difference
 from ..evaluation.tally import Tally
 from ..model import Model
 from ..shapes import Failure
@@ -68,8 +67,9 @@ def compare_models(
     if not rows:
         raise DataError("There are no rows to compare on. Give the held-out part of a split.")
     judge = judge_of(next(iter(models.values())).task)
+    judge.check(rows)
     asked = {name: _ask(model, test, rows, judge) for name, model in models.items()}
-    tallies = {name: judge.tallies(rows, one.answers) for name, one in asked.items()}
+    tallies = judge.tallies(rows, {name: one.answers for name, one in asked.items()})
     main = {name: of_model[0] for name, of_model in tallies.items()}
     return Comparison(
         task=test.task.kind,
@@ -93,12 +93,28 @@ def _check(models: Any, test: Dataset) -> None:
     if not isinstance(models, Mapping) or not models:
         raise InputError('compare takes models by name: compare(test, {"tuned": model, …})')
     for name, model in models.items():
-        if not isinstance(name, str) or not name.strip() or any(c in name for c in "<>=\n"):
-            raise InputError(f"{name!r} is no name for a model: give a text without <, > and =")
+        if not _is_name(name):
+            raise InputError(
+                f"{name!r} is no name for a model: give a text of one line without <, > and =, "
+                f"and not {UNDECIDED!r}, which is a verdict"
+            )
         if not isinstance(model, Model):
             raise InputError(f"{name}: {type(model).__name__} is no model")
         if model.task.kind != test.task.kind:
             raise InputError(f"{name} is {model!r}, and {test.name} has rows of {test.task.kind}")
+        judge_of(model.task)  # a preference that is answered with a text can't be judged
+
+
+def _is_name(name: object) -> bool:
+    """Whether a requirement could name a model so, and a table show it."""
+    return (
+        isinstance(name, str)
+        and bool(name)
+        and name == name.strip()
+        and name.isprintable()
+        and not any(sign in name for sign in "<>=")
+        and name != UNDECIDED
+    )
 
 
 def _ask(model: Model, test: Dataset, rows: Sequence[Any], judge: Judge) -> _Asked:
@@ -166,15 +182,15 @@ def _differences(
         found = [paired_difference(tallies[a][number], tallies[b][number]) for a, b in pairs]
         adjusted = holm([one.p for one in found])
         for (a, b), one, p in zip(pairs, found, adjusted, strict=True):
-            verdict = _verdict(a, b, one.difference, p)
+            verdict = _verdict(a, b, one._replace(p=p))
             rows = _counted(asked[a].right, asked[b].right)
             yield Difference(first.metric, a, b, one.difference, p, verdict, rows)
 
 
-def _verdict(a: str, b: str, difference: Measure, p: float) -> str:
-    if p > ALPHA or difference.low <= 0 <= difference.high:
+def _verdict(a: str, b: str, found: Paired) -> str:
+    if not found.shown:
         return UNDECIDED
-    return a if difference.value > 0 else b
+    return a if found.difference.value > 0 else b
 
 
 def _counted(a: Sequence[bool], b: Sequence[bool]) -> Counted:

@@ -12,6 +12,7 @@ from ..errors import InputError, RequirementNotMet
 from ..evaluation import Report
 from ..evaluation.base_report import Printed
 from ..evaluation.metrics import Measure
+from ..evaluation.significance import SAME
 from ..findings import Finding
 from ..model import Model
 from .requirement import Figure, Requirement, parse_requirement
@@ -140,7 +141,9 @@ class Comparison(Printed):
             if one.metric == metric and (one.b, one.a) == (a, b):
                 value, low, high = one.measure
                 rows = one.rows._replace(won=one.rows.lost, lost=one.rows.won)
-                return one._replace(a=a, b=b, measure=Measure(-value, -high, -low), rows=rows)
+                # Taken from 0, since -0.0 would be shown with its sign.
+                mirrored = Measure(0.0 - value, 0.0 - high, 0.0 - low)
+                return one._replace(a=a, b=b, measure=mirrored, rows=rows)
         raise InputError(
             f"{a!r} and {b!r} aren't compared by {metric!r} here: there are the models "
             f"{', '.join(self.models)} and the figures {', '.join(self.metrics)}"
@@ -151,8 +154,9 @@ class Comparison(Printed):
 
         Args:
             requirements: such as ``"tuned.macro_f1 > pretrained.macro_f1"``. ``>`` and ``<`` ask
-                for evidence: between models a difference that is no luck, and with ``+ 0.02`` an
-                interval that lies beyond the margin; against a number, an interval beyond it.
+                for evidence: between models a difference that is no luck, and with ``+ 0.02`` also
+                an interval that lies beyond the margin (with ``- 0.02`` that alone, which "not
+                worse by more than 0.02" means); against a number, an interval beyond it.
                 ``>=`` and ``<=`` ask for the figures as they stand.
 
         Returns:
@@ -234,12 +238,14 @@ class Comparison(Printed):
                 bound, seen = asked.margin, found.measure
                 value, low, high = seen
                 said += f", difference {value:+.3f} ({low:+.3f} to {high:+.3f}), p = {found.p:.3f}"
-                if not asked.margin and found.verdict == UNDECIDED:
+                if asked.beyond and found.verdict == UNDECIDED:
                     return f"{asked.text}: {UNDECIDED} ({said})"
         if asked.strict:
             holds = seen.low > bound if asked.higher else seen.high < bound
         else:
-            holds = seen.value >= bound if asked.higher else seen.value <= bound
+            # 0.80 + 0.15 is a little more than 0.95 to a computer.
+            ahead = seen.value - bound if asked.higher else bound - seen.value
+            holds = ahead >= -SAME
         return None if holds else f"{asked.text}: it isn't so ({said})"
 
     def _measure(self, figure: Figure) -> Measure:

@@ -6,11 +6,12 @@ One small class a task, since only these four know what a row of theirs says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..errors import UnsupportedTask
 from ..evaluation.chrf import COLUMNS, agreement, chrf
+from ..evaluation.preference import best_options
 from ..evaluation.tally import Tally, label_f1, mean, per_row, share_f1
 from ..shapes import Failure, Span
 from ..tasks.base import Task
@@ -25,8 +26,15 @@ __all__ = ["Judge", "judge_of"]
 class Judge(Protocol):
     """How answers to rows of one task are judged and put in words."""
 
-    def tallies(self, rows: Sequence[Any], answers: Sequence[Any]) -> tuple[Tally, ...]:
-        """The figures that are compared, the main one first; higher is better in all of them."""
+    def tallies(
+        self, rows: Sequence[Any], answers: Mapping[str, Sequence[Any]]
+    ) -> dict[str, tuple[Tally, ...]]:
+        """By model the figures that are compared, the main one first; higher is better in all of
+        them. A figure's sums are of the same things for all models."""
+        ...
+
+    def check(self, rows: Sequence[Any]) -> None:
+        """Raise DataError for a row that doesn't say what is right."""
         ...
 
     def right(self, row: Any, answer: Any) -> bool: ...
@@ -60,16 +68,41 @@ def judge_of(task: Task) -> Judge:
     return _JUDGES[task.kind]
 
 
-class _Labels:
+class _Common:
+    """What holds for most tasks: every row says what is right, nothing has a probability, and no
+    row has one label."""
+
+    def check(self, rows: Sequence[Any]) -> None:
+        pass
+
+    def confidence(self, answer: Any) -> float | None:
+        return None
+
+    def label(self, row: Any) -> str | None:
+        return None
+
+
+class _Labels(_Common):
     def tallies(
-        self, rows: Sequence[ClassificationRow], answers: Sequence[Any]
-    ) -> tuple[Tally, ...]:
+        self, rows: Sequence[ClassificationRow], answers: Mapping[str, Sequence[Any]]
+    ) -> dict[str, tuple[Tally, ...]]:
         truth = [row.label for row in rows]
-        said = [None if isinstance(answer, Failure) else answer.label for answer in answers]
-        return (
-            mean("accuracy", [a == t for a, t in zip(said, truth, strict=True)]),
-            label_f1("macro_f1", [_counts(*pair) for pair in zip(truth, said, strict=True)]),
-        )
+        said = {
+            name: [None if isinstance(answer, Failure) else answer.label for answer in given]
+            for name, given in answers.items()
+        }
+        counted = {
+            name: [_counts(*pair) for pair in zip(truth, given, strict=True)]
+            for name, given in said.items()
+        }
+        labels = _occurring(counted.values())
+        return {
+            name: (
+                mean("accuracy", [a == t for a, t in zip(said[name], truth, strict=True)]),
+                label_f1("macro_f1", of_rows, labels),
+            )
+            for name, of_rows in counted.items()
+        }
 
     def right(self, row: ClassificationRow, answer: Any) -> bool:
         return bool(answer.label == row.label)
@@ -90,18 +123,22 @@ class _Labels:
         return row.label
 
 
-class _Spans:
-    def tallies(self, rows: Sequence[ExtractionRow], answers: Sequence[Any]) -> tuple[Tally, ...]:
-        counted = []
-        of_labels = []
-        for row, answer in zip(rows, answers, strict=True):
-            true, said = set(row.spans), set(_spans(answer))
-            counted.append((len(true & said), len(true), len(said)))
-            right, there, given = (
-                Counter(span.label for span in spans) for spans in (true & said, true, said)
+class _Spans(_Common):
+    def tallies(
+        self, rows: Sequence[ExtractionRow], answers: Mapping[str, Sequence[Any]]
+    ) -> dict[str, tuple[Tally, ...]]:
+        counted = {
+            name: [_counts_of_spans(*pair) for pair in zip(rows, given, strict=True)]
+            for name, given in answers.items()
+        }
+        labels = _occurring(counted.values())
+        return {
+            name: (
+                share_f1("span_f1", [_summed(row) for row in of_rows]),
+                label_f1("macro_f1", of_rows, labels),
             )
-            of_labels.append({one: (right[one], there[one], given[one]) for one in there | given})
-        return (share_f1("span_f1", counted), label_f1("macro_f1", of_labels))
+            for name, of_rows in counted.items()
+        }
 
     def right(self, row: ExtractionRow, answer: Any) -> bool:
         return set(row.spans) == set(_spans(answer)) and not answer.unplaced
@@ -116,20 +153,19 @@ class _Spans:
         nowhere = [f"{one.label}: “{one.text}” (not in the text)" for one in answer.unplaced]
         return " · ".join([_quoted(row.text, _spans(answer)), *nowhere])
 
-    def confidence(self, answer: Any) -> float | None:
-        return None
 
-    def label(self, row: ExtractionRow) -> str | None:
-        return None
+class _Choices(_Common):
+    def tallies(
+        self, rows: Sequence[PreferenceRow], answers: Mapping[str, Sequence[Any]]
+    ) -> dict[str, tuple[Tally, ...]]:
+        return {
+            name: (mean("accuracy", _all_right(self, rows, given)),)
+            for name, given in answers.items()
+        }
 
-
-class _Choices:
-    def tallies(self, rows: Sequence[PreferenceRow], answers: Sequence[Any]) -> tuple[Tally, ...]:
-        right = [
-            not isinstance(answer, Failure) and self.right(row, answer)
-            for row, answer in zip(rows, answers, strict=True)
-        ]
-        return (mean("accuracy", right),)
+    def check(self, rows: Sequence[PreferenceRow]) -> None:
+        for number, row in enumerate(rows):
+            best_options(number, row)
 
     def right(self, row: PreferenceRow, answer: Any) -> bool:
         return bool(row.order[answer.index] == min(row.order))
@@ -151,22 +187,25 @@ class _Choices:
     def confidence(self, answer: Any) -> float | None:
         return None if answer.probabilities is None else float(answer.probabilities[answer.index])
 
-    def label(self, row: PreferenceRow) -> str | None:
-        return None
 
-
-class _Texts:
+class _Texts(_Common):
     def tallies(
-        self, rows: Sequence[TransformationRow], answers: Sequence[Any]
-    ) -> tuple[Tally, ...]:
-        said = ["" if isinstance(answer, Failure) else answer for answer in answers]
-        pairs = list(zip(said, rows, strict=True))
-        right = [
-            not isinstance(answer, Failure) and self.right(row, answer)
-            for row, answer in zip(rows, answers, strict=True)
-        ]
-        agreed = [agreement(text, row.output) for text, row in pairs]
-        return (mean("exact_match", right), per_row("chrf", agreed, COLUMNS, chrf))
+        self, rows: Sequence[TransformationRow], answers: Mapping[str, Sequence[Any]]
+    ) -> dict[str, tuple[Tally, ...]]:
+        agreed = {
+            name: [
+                agreement("" if isinstance(answer, Failure) else answer, row.output)
+                for row, answer in zip(rows, given, strict=True)
+            ]
+            for name, given in answers.items()
+        }
+        return {
+            name: (
+                mean("exact_match", _all_right(self, rows, given)),
+                per_row("chrf", agreed[name], COLUMNS, chrf),
+            )
+            for name, given in answers.items()
+        }
 
     def right(self, row: TransformationRow, answer: Any) -> bool:
         return bool(answer == row.output)
@@ -180,12 +219,6 @@ class _Texts:
     def said(self, row: TransformationRow, answer: Any) -> str:
         return str(answer)
 
-    def confidence(self, answer: Any) -> float | None:
-        return None
-
-    def label(self, row: TransformationRow) -> str | None:
-        return None
-
 
 _JUDGES: dict[str, Judge] = {
     "classification": _Labels(),
@@ -195,11 +228,38 @@ _JUDGES: dict[str, Judge] = {
 }
 
 
-def _counts(truth: str, said: str | None) -> Mapping[str, tuple[int, int, int]]:
-    """What a row counts per label: right, true and given answers."""
+#: What a row counts per label: right, true and given answers.
+Counts = Mapping[str, tuple[int, int, int]]
+
+
+def _counts(truth: str, said: str | None) -> Counts:
     if said == truth:
         return {truth: (1, 1, 1)}
     return {truth: (0, 1, 0)} | ({said: (0, 0, 1)} if said is not None else {})
+
+
+def _counts_of_spans(row: ExtractionRow, answer: Any) -> Counts:
+    true, said = set(row.spans), set(_spans(answer))
+    right, there, given = (
+        Counter(span.label for span in spans) for spans in (true & said, true, said)
+    )
+    return {one: (right[one], there[one], given[one]) for one in there | given}
+
+
+def _summed(counts: Counts) -> tuple[int, int, int]:
+    right, true, said = map(sum, zip(*counts.values(), strict=True)) if counts else (0, 0, 0)
+    return right, true, said
+
+
+def _occurring(counted: Iterable[Sequence[Counts]]) -> list[str]:
+    return sorted({label for of_rows in counted for row in of_rows for label in row})
+
+
+def _all_right(judge: Judge, rows: Sequence[Any], answers: Sequence[Any]) -> list[bool]:
+    return [
+        not isinstance(answer, Failure) and judge.right(row, answer)
+        for row, answer in zip(rows, answers, strict=True)
+    ]
 
 
 def _spans(answer: Any) -> tuple[Span, ...]:

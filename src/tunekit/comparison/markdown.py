@@ -67,6 +67,6 @@ def _table(lines: Iterable[Sequence[str]]) -> str:
 def _escaped(text: str) -> str:
     """A text that stays text in Markdown: names come from people."""
     out = " ".join(text.split())
-    for character in "\\`*_[]<>|":
+    for character in "\\`*_~[]<>|&":
         out = out.replace(character, f"\\{character}")
     return out

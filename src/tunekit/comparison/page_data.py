@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from math import isfinite
 from typing import TYPE_CHECKING, Any
+
+from ..data.layout import Pairs
 
 if TYPE_CHECKING:
     from .comparison import Case, Compared, Comparison
@@ -23,6 +26,31 @@ METHOD = (
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
     """All of a comparison; of the rows those that models answer differently or all wrongly."""
+    return {name: _as_json(value) for name, value in _parts(comparison).items()}
+
+
+def _as_json(value: Any) -> Any:
+    """A value as JSON has it, whatever stood in a column: no half characters, no NaN, no dates."""
+    match value:
+        case str() if not value.isascii():
+            return value.encode("utf-8", "replace").decode()
+        case str() | bool() | None:
+            return value
+        case int() if abs(value) < 1 << 53:  # others aren't whole any more in a browser
+            return value
+        case float():
+            return value if isfinite(value) else None
+        case Pairs():
+            return {name: _as_json(one) for name, one in value}
+        case Mapping():
+            return {str(name): _as_json(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_as_json(one) for one in value]
+        case _:
+            return _as_json(str(value))
+
+
+def _parts(comparison: Comparison) -> dict[str, Any]:
     told = sum(1 for _ in _telling(comparison))
     return {
         "task": comparison.task,

@@ -41,6 +41,12 @@ class Requirement(NamedTuple):
         """Whether the left side is to be the higher one."""
         return ">" in self.sign
 
+    @property
+    def beyond(self) -> bool:
+        """Whether it asks for more than that the right side isn't better: ``a > b + 0.02`` holds
+        only where ``a > b`` does, and ``a > b - 0.02`` also where nobody can tell."""
+        return self.margin >= 0 if self.higher else self.margin <= 0
+
 
 def parse_requirement(text: str, models: Collection[str], metrics: Collection[str]) -> Requirement:
     """Read a requirement.
@@ -69,8 +75,10 @@ def parse_requirement(text: str, models: Collection[str], metrics: Collection[st
     if _NUMBER.fullmatch(right):
         return Requirement(text, left, found["sign"], None, float(right))
     margin = 0.0
+    model, _, metric = right.rpartition(".")
     # A model's name may have a minus: it is no margin where the whole is a figure.
-    if right.rpartition(".")[0] not in models and (more := _MARGIN.fullmatch(right)):
+    whole = model in models and metric in metrics
+    if not whole and (more := _MARGIN.fullmatch(right)):
         right = more["figure"]
         margin = float(more["sign"] + more["amount"])
     other = _figure(text, right, models, metrics)

@@ -89,9 +89,9 @@ def _helped(tuned: str, found: list[Difference], name: str) -> str:
         by = ", ".join(f"{one.b} by {_range(one)}" for one in worse)
         said.append(f"{'No: ' if not better else ''}{tuned} is worse than {by} ({name}).")
     if open_:
-        start = "" if said else "Nobody can tell yet: "
-        said.append(f"{start}{UNDECIDED} against {_listed([one.b for one in open_])} ({name}).")
-    return " ".join(one[0].upper() + one[1:] if not one.startswith(tuned) else one for one in said)
+        start = UNDECIDED.capitalize() if said else f"Nobody can tell yet: {UNDECIDED}"
+        said.append(f"{start} against {_listed([one.b for one in open_])} ({name}).")
+    return " ".join(said)
 
 
 def _range(one: Difference) -> str:

@@ -32,7 +32,8 @@ def likely_formats(source: Source, task: Task) -> tuple[str, ...]:
     read = [
         wire
         for wire in codecs()
-        if wire.container == "objects" and not wire.shapes.isdisjoint(task.offers)
+        # What a task reads is more than what it is trained in: pairs are choices, too.
+        if wire.container == "objects"
         if not all(isinstance(Decoder(task, wire)(0, one), Misread) for one in records)
     ]
     written = [wire for wire in read if any(_is_written_so(wire, one) for one in records)]

@@ -16,7 +16,7 @@ from .preference_report import FailedQuestion, PreferenceReport, WrongChoice
 from .ranking import rank_correlation
 from .reliability import Calibration, calibration_error, log_loss
 
-__all__ = ["evaluate_preference"]
+__all__ = ["best_options", "evaluate_preference"]
 
 #: A row's best options (by index, from 0) and what was chosen.
 Judged = tuple[tuple[int, ...], Choice]
@@ -37,7 +37,7 @@ def evaluate_preference(
     wrong: list[WrongChoice] = []
     failures: list[FailedQuestion] = []
     for number, row, said in paired(rows, predictions, PreferenceRow, Choice):
-        best = _best(number, row)
+        best = best_options(number, row)
         chance.append(len(best) / len(row.options))
         asked = (number, row.id, row.question, row.options, best)
         if isinstance(said, Failure):
@@ -71,8 +71,12 @@ def evaluate_preference(
     )
 
 
-def _best(number: int, row: PreferenceRow) -> tuple[int, ...]:
-    """The best options of a row; DataError where it doesn't say which those are."""
+def best_options(number: int, row: PreferenceRow) -> tuple[int, ...]:
+    """The best options of a row, by index.
+
+    Raises:
+        DataError: the row doesn't say which those are.
+    """
     if len(row.order) != len(row.options) or not row.options:
         problem = f"{len(row.order)} ranks for {len(row.options)} options"
     elif row.ranks is None and not 0 <= (-1 if row.best is None else row.best) < len(row.options):

@@ -12,7 +12,7 @@ from .metrics import SEED, Floats, Measure
 from .tally import Tally
 from .tally_intervals import bootstrap_weights
 
-__all__ = ["ALPHA", "Paired", "holm", "paired_difference"]
+__all__ = ["ALPHA", "SAME", "Paired", "holm", "paired_difference"]
 
 #: The share of comparisons without a difference that claim one.
 ALPHA = 0.05
@@ -27,6 +27,11 @@ class Paired(NamedTuple):
 
     difference: Measure
     p: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether that is more than luck: ``p`` is at most 0.05 and the interval leaves 0 out."""
+        return self.p <= ALPHA and not self.difference.low <= 0 <= self.difference.high
 
 
 def paired_difference(a: Tally, b: Tally) -> Paired:

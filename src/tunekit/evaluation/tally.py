@@ -6,7 +6,7 @@ per label, chrF of n-grams. A :class:`Tally` holds what each row adds to the sum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,10 +90,12 @@ def per_row(
     return Tally(metric, row, column, table[row, column], len(table), columns, figure)
 
 
-def label_f1(metric: str, rows: Sequence[Mapping[str, tuple[int, int, int]]]) -> Tally:
+def label_f1(
+    metric: str, rows: Sequence[Mapping[str, tuple[int, int, int]]], labels: Collection[str]
+) -> Tally:
     """The mean F1 of the labels that occur, as truth or as answer, of (right, true, said) per label
-    and row."""
-    labels = sorted({label for row in rows for label in row})
+    and row. ``labels`` has all that occur; for models that are compared the same ones, so that
+    their sums are of the same labels."""
     number = {label: at for at, label in enumerate(labels)}
     entries = [
         (at, part * len(labels) + number[label], count)

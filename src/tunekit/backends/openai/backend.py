@@ -299,7 +299,9 @@ class OpenAIBackend:
 
     def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:
         own = None if self._prices == (None, None) else self._prices
-        return answer_price(self.host, ref.id, inputs, said, own, decides=self._decides)
+        return answer_price(
+            self.host, ref.id, inputs, said, own, decides=self._decides_with(ref.id)
+        )
 
     def batch_requests(
         self, model: str, inputs: Iterable[tuple[int, Input]]
@@ -334,8 +336,12 @@ class OpenAIBackend:
             self._concurrency,
             self._settings,
             self._logprobs,
-            self._decides,
+            self._decides_with(model),
         )
+
+    def _decides_with(self, model: str) -> bool:
+        """Whether a model is asked for decisions: one that was tuned answers as it was trained."""
+        return self._decides and not model.startswith("ft:")
 
 
 def _check_whose(backend: str, given: Mapping[str, Any]) -> None:
