@@ -20,6 +20,8 @@ __all__ = ["untrained"]
 
 #: Rows that examples are chosen from: more of them show little that is new.
 MOST_ROWS = 10_000
+#: What a pretrained encoder answers by likeness.
+HEADS = (Shape.LABELLED, Shape.RANKED)
 
 
 def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: int) -> Model:
@@ -29,19 +31,20 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
         if shots or model:
             raise UnsupportedTask(f"{built.name} is a rule: it has no shots and no base model")
         ref, shape = built.rule(data)
-        return _model(built, data, "trivial", ref, shape, data.task.prompt(), ref.id)
+        name = ref.id.partition(":")[0]
+        return _model(built, data, "trivial", ref, shape, data.task.prompt(), name)
     base = base_for(built, model)
     chats = any(route.shape is Shape.CHAT for route in built.routes(base))
     if isinstance(built, ZeroShot) and (chats or not shots):
         ref = built.zero_shot(data.task, base)
-        shape = Shape.CHAT if chats else Shape.LABELLED
+        shape = Shape.CHAT if chats else next(one for one in data.task.offers if one in HEADS)
         prompt = _shown(data, shots) if shots else data.task.prompt()
         kind: Kind = "prompted" if shots else "zero-shot"
         return _model(built, data, kind, ref, shape, prompt, base, {"shots": shots})
     raise UnsupportedTask(
         f"backend {built.name!r} has no baseline of {data.task.kind} with {shots} shots on "
-        f"{base!r}. 'local' has one of classification without shots, backends that chat have all, "
-        "and 'trivial' has rules."
+        f"{base!r}. 'local' has one of classification and of options to choose from, without "
+        "shots; backends that chat have all, and 'trivial' has rules."
     )
 
 

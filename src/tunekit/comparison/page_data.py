@@ -8,14 +8,17 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ..data.layout import Pairs
+from .words import ON_THIS_MACHINE
 
 if TYPE_CHECKING:
-    from .comparison import Case, Compared, Comparison
+    from .comparison import Case, Compared, Comparison, Difference
 
 __all__ = ["as_dict"]
 
 #: Rows that are kept: more of them nobody reads.
 MOST_ROWS = 10_000
+#: The cost of a model that runs on this machine.
+NOTHING = {"amount": None, "currency": "USD", "price_date": None, "note": ON_THIS_MACHINE}
 METHOD = (
     "Differences are on the same rows: 95 % intervals of the paired bootstrap (1,000 resamples), "
     "p-values of a permutation test (2,000 swaps of the models' answers, mid-p), adjusted by "
@@ -69,7 +72,7 @@ def _parts(comparison: Comparison) -> dict[str, Any]:
                 "b": one.b,
                 **one.measure.to_dict(),
                 "p": one.p,
-                "verdict": one.verdict,
+                "verdict": _side(one),
                 "rows": one.rows._asdict(),
             }
             for one in comparison.differences
@@ -108,6 +111,11 @@ def _parts(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _side(one: Difference) -> str:
+    """Which of the two is better, ``"a"`` or ``"b"``: their names may be anything."""
+    return {one.a: "a", one.b: "b"}.get(one.verdict, one.verdict)
+
+
 def _telling(comparison: Comparison) -> Iterator[Case]:
     for case in comparison.rows:
         answers = list(case.answers.values())
@@ -120,7 +128,7 @@ def _model(one: Compared) -> dict[str, Any]:
     report = one.report.to_dict()
     inputs = report["rows"]
     # The rows say who is wrong where: a model's own list would say it once more.
-    report = {name: value for name, value in report.items() if name not in ("wrong", "failures")}
+    report = {name: value for name, value in report.items() if name != "wrong"}
     return {
         "name": one.name,
         "kind": model.kind,
@@ -131,7 +139,7 @@ def _model(one: Compared) -> dict[str, Any]:
         "latency": None
         if one.seconds is None
         else {"seconds_per_input": one.seconds, "inputs": inputs},
-        "cost_per_1000": None if one.cost is None else dict(one.cost),
+        "cost_per_1000": dict(NOTHING if one.cost is None else one.cost),
         "curve": [dict(step) for step in one.curve],
         "prompt": {
             "system": model.prompt.system,

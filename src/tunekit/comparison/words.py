@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .comparison import Comparison, Difference
 
-__all__ = ["NAMES", "UNDECIDED", "cost_in_words", "headline", "kind_in_words", "seconds_in_words"]
+__all__ = [
+    "NAMES",
+    "ON_THIS_MACHINE",
+    "UNDECIDED",
+    "cost_in_words",
+    "headline",
+    "kind_in_words",
+    "seconds_in_words",
+]
 
 #: The verdict where neither model is shown to be better.
 UNDECIDED = "insufficient evidence"
+#: What a model costs that nobody sends a bill for.
+ON_THIS_MACHINE = "nothing but this machine"
 NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -42,7 +52,7 @@ def seconds_in_words(seconds: float | None) -> str:
 def cost_in_words(cost: Mapping[str, Any] | None) -> str:
     """What a thousand inputs cost, or that nobody knows."""
     if cost is None:
-        return "nothing but this machine"
+        return ON_THIS_MACHINE
     if cost["amount"] is None:
         return str(cost["note"]) or "no price is known"
     dated = f" (price of {cost['price_date']})" if cost["price_date"] else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -309,3 +310,16 @@ def test_no_rows_and_no_server(told: Told) -> None:
         tunekit.compare(DATA[:0], {"a": told(DATA.task, right())})
     with pytest.raises(ServerFailed, match="gone"):
         tunekit.compare(DATA, {"a": told(DATA.task, None)})
+
+
+@pytest.mark.parametrize("names", [("tuned", "trivial"), ("b", "a"), ("a", "b")])
+def test_the_page_says_what_the_verdict_says(names: tuple[str, str], tmp_path: Path) -> None:
+    good, bad = names
+    models = {
+        bad: tunekit.baseline(DATA, backend="trivial"),
+        good: tunekit.tune(DATA, backend="fake"),
+    }
+    found = tunekit.compare(DATA, models)
+    assert found.difference(good, bad).verdict == good
+    page = found.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"Yes: “{good}” is better than “{bad}”." in page
