@@ -119,7 +119,7 @@ def test_to_this_machine(kind: str, request: pytest.FixtureRequest, tiny_encoder
     tasks: Mapping[str, Any] = {
         "sft": Classification(), "spans": Extraction(), "dpo": Preference(),
     }  # fmt: skip
-    settings = {"epochs": 1} if kind == "spans" else {}
+    settings: dict[str, Any] = {"sft": {"method": "head"}, "spans": {"epochs": 1}}.get(kind, {})
     found = tunekit.migrate(
         str(request.getfixturevalue(kind)), tasks[kind], to="local", model=tiny_encoder, **settings
     )

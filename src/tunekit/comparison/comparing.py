@@ -134,10 +134,14 @@ def _compared(
     name: str, asked: _Asked, rows: Sequence[Any], judge: Judge, curve: tuple[Any, ...]
 ) -> Compared:
     model = asked.model
-    sure = [None if isinstance(one, Failure) else judge.confidence(one) for one in asked.answers]
-    given = [(p, ok) for p, ok in zip(sure, asked.right, strict=True) if p is not None]
-    answered = sum(not isinstance(one, Failure) for one in asked.answers)
-    known = bool(given) and len(given) == answered
+    # The rows that the report's calibration error is over.
+    sure = [
+        (judge.confidence(one), ok)
+        for row, one, ok in zip(rows, asked.answers, asked.right, strict=True)
+        if not isinstance(one, Failure) and judge.one_truth(row)
+    ]
+    given = [(p, ok) for p, ok in sure if p is not None]
+    known = bool(given) and len(given) == len(sure)
     said = [
         judge.said(row, one)
         for row, one in zip(rows, asked.answers, strict=True)

@@ -49,6 +49,10 @@ class Judge(Protocol):
         """The probability of the answer that was given, where there is a real one."""
         ...
 
+    def one_truth(self, row: Any) -> bool:
+        """Whether one answer alone is right: of two, no probability could be."""
+        ...
+
     def label(self, row: Any) -> str | None:
         """The one label of a row, to slice by."""
         ...
@@ -69,14 +73,17 @@ def judge_of(task: Task) -> Judge:
 
 
 class _Common:
-    """What holds for most tasks: every row says what is right, nothing has a probability, and no
-    row has one label."""
+    """What holds for most tasks: every row says what is right, and that is one thing; nothing has a
+    probability, and no row has one label."""
 
     def check(self, rows: Sequence[Any]) -> None:
         pass
 
     def confidence(self, answer: Any) -> float | None:
         return None
+
+    def one_truth(self, row: Any) -> bool:
+        return True
 
     def label(self, row: Any) -> str | None:
         return None
@@ -166,6 +173,9 @@ class _Choices(_Common):
     def check(self, rows: Sequence[PreferenceRow]) -> None:
         for number, row in enumerate(rows):
             best_options(number, row)
+
+    def one_truth(self, row: PreferenceRow) -> bool:
+        return row.order.count(min(row.order)) == 1
 
     def right(self, row: PreferenceRow, answer: Any) -> bool:
         return bool(row.order[answer.index] == min(row.order))

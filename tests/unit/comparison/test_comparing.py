@@ -221,6 +221,20 @@ def test_probabilities_are_told_where_all_answers_have_one(told: Told) -> None:
     assert sum(found.scores["right"]) == 59 and found.scores["wrong"][12] == 1
 
 
+def test_bins_are_those_of_the_reports_calibration_error(told: Told) -> None:
+    ranks = [[0, 1], [0, 0], [1, 0]] * 8
+    rows = [
+        {"question": f"{n}", "options": ["x", "y"], "ranks": one} for n, one in enumerate(ranks)
+    ]
+    data = Dataset.from_rows(rows, Preference())
+    said = {f"{n}": Order((n, 24 - n), ((n + 1) / 26, (25 - n) / 26)) for n in range(24)}
+    one = tunekit.compare(data, {"one": told(data.task, said)}).models["one"]
+    report = one.report.to_dict()
+    assert sum(part["rows"] for part in one.reliability) == report["judged_rows"] == 16
+    gaps = [part["rows"] * abs(part["accuracy"] - part["confidence"]) for part in one.reliability]
+    assert sum(gaps) / 16 == pytest.approx(report["ece"]["value"])
+
+
 def test_without_probabilities_nothing_is_told_of_them(told: Told) -> None:
     said = {text: Said(label) for text, label in right().items()}
     found = tunekit.compare(DATA, {"one": told(DATA.task, said)})

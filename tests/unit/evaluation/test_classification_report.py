@@ -17,7 +17,7 @@ from tunekit.evaluation.classification_report import ClassificationReport
 from tunekit.shapes import Failure
 from tunekit.tasks.base import Task
 from tunekit.tasks.classification import Classification, ClassificationRow, Label
-from tunekit.tasks.transformation import Transformation
+from tunekit.tasks.preference import Preference
 
 TASK = Classification(["a", "b", "c"])
 
@@ -147,8 +147,8 @@ def test_what_is_no_prediction_or_row_is_named_by_its_place() -> None:
 
 
 def test_another_task_is_told_what_there_is() -> None:
-    with pytest.raises(UnsupportedTask, match=r"'transformation'.*classification"):
-        evaluate(Transformation(), [], [])
+    with pytest.raises(UnsupportedTask, match=r"'preference' with goal='answer'.*classification"):
+        evaluate(Preference(goal="answer"), [], [])
 
 
 def test_failures_count_as_wrong_and_are_shown() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
 from tunekit.evaluation.metrics import cells, interval
-from tunekit.evaluation.reliability import calibration_error, log_loss
+from tunekit.evaluation.reliability import calibration_error, log_loss, reliability_bins
 
 labelled = st.integers(1, 6).flatmap(
     lambda labels: st.tuples(
@@ -73,6 +73,24 @@ def test_a_resample_is_counted_as_if_it_were_the_rows(
         again = cells(true[draw], said[draw], labels)
         assert f1 == pytest.approx(again.macro_f1(again.counts)[0])
         assert accuracy == pytest.approx(again.accuracy(again.counts)[0])
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=80))
+def test_the_bins_are_the_textbooks(drawn: list[tuple[float, bool]]) -> None:
+    probability = np.array([p for p, _ in drawn])
+    right = np.array([ok for _, ok in drawn], dtype=bool)
+    found = reliability_bins(probability, right)
+    assert [(one.low, one.high) for one in found] == [(n / 15, (n + 1) / 15) for n in range(15)]
+    assert sum(one.rows for one in found) == len(drawn)
+    for one in found:
+        inside = [(p, ok) for p, ok in drawn if int(min(p * 15, 14)) == round(one.low * 15)]
+        assert one.rows == len(inside)
+        if inside:
+            assert one.confidence == pytest.approx(np.mean([p for p, _ in inside]))
+            assert one.accuracy == pytest.approx(np.mean([ok for _, ok in inside]))
+        else:
+            assert (one.confidence, one.accuracy) == (0.0, 0.0)
 
 
 @settings(deadline=None, max_examples=25)
