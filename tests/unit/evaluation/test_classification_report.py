@@ -148,7 +148,7 @@ def test_what_is_no_prediction_or_row_is_named_by_its_place() -> None:
 
 def test_another_task_is_told_what_there_is() -> None:
     with pytest.raises(UnsupportedTask, match=r"'preference' with goal='answer'.*classification"):
-        evaluate(Preference(goal="answer"), [], [])
+        evaluate(Preference("answer"), [], [])
 
 
 def test_failures_count_as_wrong_and_are_shown() -> None:
