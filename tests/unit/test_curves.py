@@ -35,6 +35,7 @@ def test_a_hosted_run_has_its_losses(home: Path) -> None:
     assert curve_of(model, home) == ()
 
 
+@pytest.mark.soak
 @pytest.mark.torch
 def test_a_local_run_has_its_losses(home: Path, tiny_encoder: Path) -> None:
     rows = [

@@ -99,7 +99,7 @@ def test_a_training_file_to_another_backend(sft: Path) -> None:
     assert (model.kind, model.spec.name, model.task.labels) == ("tuned", "fake", ("lost", "praise"))  # type: ignore[attr-defined]
     assert model.provenance["rows"] == 32
     assert model.provenance["hyperparameters"]["epochs"] == 2
-    assert found.require("migrated.accuracy >= 0.9", "migrated.accuracy >= rule.accuracy")
+    found.require("migrated.accuracy >= 0.9", "migrated.accuracy >= rule.accuracy")
 
 
 @pytest.mark.parametrize("kind", ["spans", "dpo"])
@@ -119,7 +119,8 @@ def test_to_this_machine(kind: str, request: pytest.FixtureRequest, tiny_encoder
     tasks: Mapping[str, Any] = {
         "sft": Classification(), "spans": Extraction(), "dpo": Preference(),
     }  # fmt: skip
-    settings: dict[str, Any] = {"sft": {"method": "head"}, "spans": {"epochs": 1}}.get(kind, {})
+    given: Mapping[str, dict[str, Any]] = {"sft": {"method": "head"}, "spans": {"epochs": 1}}
+    settings = given.get(kind, {})
     found = tunekit.migrate(
         str(request.getfixturevalue(kind)), tasks[kind], to="local", model=tiny_encoder, **settings
     )

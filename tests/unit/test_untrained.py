@@ -88,7 +88,7 @@ def test_the_same_rows_give_the_same_shots(provider: Provider) -> None:
 
 
 def test_the_context_of_a_row_stands_before_its_input(provider: Provider) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"text": "Ann laughed", "context": "A novel.", "spans": [(0, 3, "NAME")]},
         {"text": "nobody did", "spans": []},
     ]
@@ -140,7 +140,7 @@ def test_it_is_compared_with_what_was_tuned() -> None:
         }
         found = tunekit.compare(DATA, models)
     # The scripted base model repeats what it is asked, which is no label.
-    assert found.require("tuned.accuracy > prompted.accuracy", "tuned.accuracy > rule.accuracy")
+    found.require("tuned.accuracy > prompted.accuracy", "tuned.accuracy > rule.accuracy")
     assert "outside" in (found.rows[0].answers["prompted"].failure or "")
     cost = found.models["tuned"].cost
     assert cost is not None and cost["amount"] > 0 and cost["price_date"] is None
