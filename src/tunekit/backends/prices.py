@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .base import Price
 
-__all__ = ["price_of_tokens"]
+__all__ = ["UNKNOWN", "price_of_tokens"]
 
 UNKNOWN = Price(None, "USD", None, "no price is known")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._version import __version__
 from ..backends.base import Keeps, Prices
+from ..backends.prices import UNKNOWN
 from ..data.dataset import Dataset
 from ..errors import DataError, InputError
 from ..evaluation import evaluate
@@ -165,7 +166,8 @@ def _compared(
 
 def _cost(model: Model, rows: Sequence[Any], said: Sequence[str]) -> Mapping[str, Any] | None:
     if not isinstance(model.backend, Prices):
-        return None
+        # Whose models are files here, they run here.
+        return None if isinstance(model.backend, Keeps) else UNKNOWN._asdict()
     inputs = [model.task.input(model.task.asked(row), model.shape, model.prompt) for row in rows]
     return model.backend.price_of(model.ref, inputs, said)._asdict()
 

@@ -247,14 +247,19 @@ def test_without_probabilities_nothing_is_told_of_them(told: Told) -> None:
 def test_prices_are_told(told: Told) -> None:
     models = {
         "dear": told(DATA.task, right({0}, FAILED), priced=True),
-        "free": told(DATA.task, right()),
+        "untold": told(DATA.task, right()),
+        "here": tunekit.baseline(DATA, backend="trivial"),
     }
     found = tunekit.compare(DATA, models)
     assert found.models["dear"].cost == {
         "amount": 10.0, "currency": "USD", "price_date": "2026-05-01",
         "note": "60 asked, 59 answered",
     }  # fmt: skip
-    assert found.models["free"].cost is None
+    assert found.models["untold"].cost == {
+        "amount": None, "currency": "USD", "price_date": None, "note": "no price is known",
+    }  # fmt: skip
+    assert found.models["here"].cost is None
+    assert "nothing but this machine" in found.to_markdown()
     assert "10 USD (price of 2026-05-01)" in found.to_markdown()
 
 

@@ -52,7 +52,7 @@ def test_it_has_all_of_a_comparison(comparison: Comparison) -> None:
     assert first["latency"]["inputs"] == 30 and first["latency"]["seconds_per_input"] > 0
     assert first["prompt"]["hash"] == DATA.task.prompt().hash
     assert len(first["reliability"]) == 15 and sum(first["scores"]["wrong"]) == 4
-    assert first["cost_per_1000"]["note"] == "nothing but this machine"
+    assert first["cost_per_1000"]["note"] == "no price is known"
     assert second["cost_per_1000"]["amount"] == 10.0
     accuracy, _ = plain["differences"]
     assert (accuracy["metric"], accuracy["a"], accuracy["b"]) == ("accuracy", "first", "second")
