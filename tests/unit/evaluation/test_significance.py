@@ -109,7 +109,7 @@ def test_a_difference_of_five_points_is_claimed_on_600_rows() -> None:
 def test_the_more_models_agree_the_surer_a_difference_is_seen(
     discordant: float, expected: float
 ) -> None:
-    assert power(1_000, 600, difference=0.05, discordant=discordant) >= expected
+    assert power(300, 600, difference=0.05, discordant=discordant) >= expected
 
 
 # --- against other ways to the same figures -------------------------------------------------------
