@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
-    """One browser for all tests; each page has a context of its own."""
+    """One browser for all tests of a module; each page has a context of its own. As long as it is
+    there, so is the event loop that drives it, and tests elsewhere run loops of their own."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
