@@ -236,6 +236,7 @@ def test_ten_thousand_rows_weigh_less_than_two_megabytes(length: int) -> None:
     assert ("more]" in rows[-1][2]) == (length > 5), "clipped texts say so, short ones aren't"
 
 
+@pytest.mark.soak
 def test_rows_without_room_are_counted() -> None:
     comparison = many_rows(60_000, length=12)
     comparison["rows_left_out"] = 7
