@@ -162,7 +162,8 @@ def test_an_input_of_another_kind_is_a_failure() -> None:
     assert isinstance(answer, Failure) and answer.code == "wrong-input"
     chooses = rule_of(QUESTIONS, Preference())
     asked = [Question("q", ()), Passage("text")]
-    answers = asyncio.run(chooses.backend.predict(chooses.ref, asked))  # type: ignore[attr-defined]
+    assert isinstance(chooses.backend, Predicts)
+    answers = asyncio.run(chooses.backend.predict(chooses.ref, asked))
     assert [one.code for one in answers] == ["no-options", "wrong-input"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -119,8 +118,6 @@ def test_as_json_and_markdown(
 
 
 def test_as_a_page(tunekit_command: Shell, rows: Path, models: list[str], tmp_path: Path) -> None:
-    if importlib.util.find_spec("tunekit.comparison.page") is None:
-        pytest.skip("this version writes no page")
     page = tmp_path / "report.html"
     assert tunekit_command("compare", rows, *models, "--html", page).code == 0
     assert page.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")

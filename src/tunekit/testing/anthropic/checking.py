@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ...shapes import Turn
+from ...shapes import Role, Turn
 from .replies import Refusal
 
 __all__ = ["VERSIONS", "Block", "Request", "checked", "tokens_in"]
@@ -31,7 +31,7 @@ TOKEN = 4
 class Block(NamedTuple):
     """A text block; ``mark`` is the seconds for which all up to its end is to be kept."""
 
-    role: str
+    role: Role
     text: str
     mark: float | None
 
@@ -46,8 +46,8 @@ class Request(NamedTuple):
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The turns; blocks of one message are one text."""
-        return tuple(Turn(one.role, one.text) for one in self.blocks)  # type: ignore[arg-type]
+        """The turns, one for each block."""
+        return tuple(Turn(one.role, one.text) for one in self.blocks)
 
 
 def tokens_in(text: str) -> int:
@@ -114,7 +114,7 @@ def _messages(messages: Any) -> Iterator[Block]:
         raise Refusal(400, "messages: the conversation must end with a user message")
 
 
-def _blocks(role: str, content: Any, where: str) -> Iterator[Block]:
+def _blocks(role: Role, content: Any, where: str) -> Iterator[Block]:
     if not isinstance(content, list | tuple):
         raise Refusal(400, f"{where}: Input should be a string or a list of blocks")
     for place, block in enumerate(content):

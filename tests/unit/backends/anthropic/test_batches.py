@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import orjson
 import pytest
 
 import tunekit
 from tunekit import Classification, Dataset, Failure, errors
+from tunekit.backends.base import Batches
 from tunekit.testing.anthropic import AnthropicServer, Fault
 
 WORDS = ("car", "home", "pet")
@@ -64,16 +66,17 @@ def test_another_process_finds_it_again(server: AnthropicServer, model: tunekit.
 
 @pytest.mark.parametrize("fault", ["hang", "cut", "garble"])
 def test_a_lost_answer_starts_no_second_batch(
-    server: AnthropicServer, model: tunekit.Model, fault: str
+    server: AnthropicServer, model: tunekit.Model, fault: Literal["hang", "cut", "garble"]
 ) -> None:
-    server.script("POST /messages/batches", Fault(fault, worked=True))  # type: ignore[arg-type]
+    server.script("POST /messages/batches", Fault(fault, worked=True))
     job = model.submit_predictions(TEXTS)  # on disk, whatever became of it there
     (batch,) = server.batches()
     # While it is at work nobody can know whose it is, and nothing is sent.
     with pytest.raises(errors.Conflict, match=f"{batch['id']} may be it"):
         job.start()
     server._state.batches[batch["id"]].story = ["ended"]
-    model.backend.poll_batch(batch["id"])  # type: ignore[attr-defined]  # somebody looks: it ends
+    assert isinstance(model.backend, Batches)
+    model.backend.poll_batch(batch["id"])  # somebody looks: it ends
     assert tunekit.attach_predictions(job.id).wait(timeout=20) == model.predict(TEXTS)
     assert len(server.batches()) == 1
 
@@ -148,7 +151,8 @@ def test_what_ended_meanwhile_stays_so(server: AnthropicServer, model: tunekit.M
     server.batch_story = ("in_progress", "ended")
     job = model.submit_predictions(TEXTS)
     (batch,) = server.batches()
-    while model.backend.poll_batch(batch["id"]).state != "succeeded":  # type: ignore[attr-defined]
+    assert isinstance(model.backend, Batches)
+    while model.backend.poll_batch(batch["id"]).state != "succeeded":
         pass
     assert job.cancel().status == "succeeded"
 

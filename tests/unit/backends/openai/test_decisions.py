@@ -12,6 +12,7 @@ import respx
 
 import tunekit
 from tunekit import Classification, Dataset, Extraction, errors
+from tunekit.backends.base import Prices
 from tunekit.backends.openai.decisions import DEFAULT_MODEL, body_of
 from tunekit.shapes import Failure, Turn, Turns
 from tunekit.testing.openai import OpenAIServer
@@ -230,10 +231,10 @@ def test_what_it_costs(server: OpenAIServer) -> None:
         "openai": tunekit.baseline(DATA, backend=over("https://api.openai.com/v1")),
     }
     asked = {name: model.rendered(["my car"]) for name, model in models.items()}
-    prices = {
-        name: model.backend.price_of(model.ref, asked[name], ["car"])  # type: ignore[attr-defined]
-        for name, model in models.items()
-    }
+    prices = {}
+    for name, model in models.items():
+        assert isinstance(model.backend, Prices)
+        prices[name] = model.backend.price_of(model.ref, asked[name], ["car"])
     assert prices["own"].amount is not None and prices["own"].amount > 0
     assert prices["unknown"].amount is None and prices["unknown"].note == "no price is known"
     assert prices["openai"].amount is not None and prices["openai"].price_date is not None
