@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .words import NAMES, cost_in_words, headline, kind_in_words, seconds_in_words
+from .page.wording import metric_name, p_value
+from .page_data import headline_of
+from .words import cost_in_words, kind_in_words, seconds_in_words
 
 if TYPE_CHECKING:
     from .comparison import Comparison
@@ -21,14 +23,20 @@ def as_markdown(comparison: Comparison) -> str:
         f"(fingerprint `{test['fingerprint']}`), {comparison.created}, "
         f"tunekit {comparison.tunekit}."
     )
-    parts = [f"**{_escaped(headline(comparison))}**", rows, _table(_figures(comparison))]
+    told = headline_of(comparison)
+    parts = [
+        f"**{_escaped(f'{told.question} {told.answer}')}**",
+        *map(_escaped, told.grounds),
+        rows,
+        _table(_figures(comparison)),
+    ]
     if comparison.differences:
         parts.append(_table(_differences(comparison)))
     return "\n\n".join(parts) + "\n"
 
 
 def _figures(comparison: Comparison) -> Iterator[Sequence[str]]:
-    names = [NAMES.get(metric, metric) for metric in comparison.metrics]
+    names = [metric_name(metric) for metric in comparison.metrics]
     yield ["model", "what it is", *names, "per input", "1,000 inputs"]
     for one in comparison.models.values():
         found = [one.measure(metric) for metric in comparison.metrics]
@@ -50,9 +58,9 @@ def _differences(comparison: Comparison) -> Iterator[Sequence[str]]:
         value, low, high = one.measure
         yield [
             f"{one.a} − {one.b}",
-            NAMES.get(one.metric, one.metric),
+            metric_name(one.metric),
             f"{value:+.3f} ({low:+.3f} to {high:+.3f})",
-            f"{one.p:.3f}",
+            p_value(one.p),
             f"{one.rows.won:,} / {one.rows.lost:,}",
             one.verdict,
         ]

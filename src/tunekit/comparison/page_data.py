@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..data.layout import Pairs
+from .page.headline import Headline, headline
 from .words import ON_THIS_MACHINE
 
 if TYPE_CHECKING:
     from .comparison import Case, Compared, Comparison, Difference
 
-__all__ = ["as_dict"]
+__all__ = ["as_dict", "headline_of"]
 
 #: Rows that are kept: more of them nobody reads.
 MOST_ROWS = 10_000
@@ -30,6 +32,12 @@ METHOD = (
 def as_dict(comparison: Comparison) -> dict[str, Any]:
     """All of a comparison; of the rows those that models answer differently or all wrongly."""
     return {name: _as_json(value) for name, value in _parts(comparison).items()}
+
+
+def headline_of(comparison: Comparison) -> Headline:
+    """Whether it helped, as the page says it."""
+    # Neither rows nor slices say anything of that, and rows are many.
+    return headline(cast("Any", as_dict(replace(comparison, rows=(), slices=()))))
 
 
 def _as_json(value: Any) -> Any:

@@ -18,7 +18,9 @@ from ..evaluation.rendering import (
     stacked,
     table,
 )
-from .words import NAMES, UNDECIDED, cost_in_words, headline, kind_in_words, seconds_in_words
+from .page.wording import metric_name, p_value
+from .page_data import headline_of
+from .words import UNDECIDED, cost_in_words, kind_in_words, seconds_in_words
 
 if TYPE_CHECKING:
     from .comparison import Case, Comparison
@@ -30,13 +32,15 @@ ANSWER_WIDTH = 24
 
 def as_rich(comparison: Comparison) -> RenderableType:
     """The comparison as tables."""
-    return stacked(_figures(comparison), [headline(comparison)], _parts(comparison))
+    told = headline_of(comparison)
+    said = [f"{told.question} {told.answer}", *told.grounds]
+    return stacked(_figures(comparison), said, _parts(comparison))
 
 
 def _figures(comparison: Comparison) -> Table:
     test = comparison.test
     title = f"Comparison · {count_rows(test['rows'])} of {one_line(str(test['name']), TEXT_WIDTH)}"
-    names = [NAMES.get(metric, metric) for metric in comparison.metrics]
+    names = [metric_name(metric) for metric in comparison.metrics]
     shown = table(title, "model", *names, "per input", "1,000 inputs")
     for one in comparison.models.values():
         figures = []
@@ -77,11 +81,11 @@ def _differences(comparison: Comparison) -> Table:
         value, low, high = one.measure
         undecided = one.verdict == UNDECIDED
         shown.add_row(
-            Text(NAMES.get(one.metric, one.metric)),
+            Text(metric_name(one.metric)),
             Text(f"{one_line(one.a, LABEL_WIDTH)} - {one_line(one.b, LABEL_WIDTH)}"),
             Text(f"{value:+.3f}", style="" if undecided else "bold cyan"),
             Text(f"{low:+.3f} to {high:+.3f}"),
-            Text(f"{one.p:.3f}"),
+            Text(p_value(one.p)),
             Text(f"{one.rows.won:,}/{one.rows.lost:,}"),
             Text(one_line(one.verdict, LABEL_WIDTH), style="dim" if undecided else "green"),
         )

@@ -102,7 +102,7 @@ def test_baselines_that_cant_be_made(tunekit_command: Shell, rows: Path, tmp_pat
 def test_models_are_compared(tunekit_command: Shell, rows: Path, models: list[str]) -> None:
     done = tunekit_command("compare", rows, *models)
     assert done.code == 0 and done.err == ""
-    assert "Did it help? Yes: tuned beats rule by" in " ".join(done.out.split())
+    assert "Did it help? Yes: “tuned” is better than “rule”" in " ".join(done.out.split())
 
 
 def test_as_json_and_markdown(

@@ -23,7 +23,7 @@ def test_it_shows_models_differences_and_rows(told: Callable[..., Model]) -> Non
     models = {"tuned": told(DATA.task, good), "base": told(DATA.task, bad, kind="zero-shot")}
     text = str(tunekit.compare(DATA, models))
     assert "Comparison · 40 rows of rows" in text
-    assert "Did it help? Yes: tuned beats base by" in " ".join(text.split())
+    assert "Did it help? Yes: “tuned” is better than “base”" in " ".join(text.split())
     assert "tuned - base" in text and "+0.275" in text and "11/0" in text
     assert "Rows that not all get right: 6 of 11" in text
     assert "pretrained," in text and "zero-shot" in text
