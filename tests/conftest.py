@@ -31,6 +31,14 @@ ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS_HOME = ROOT / ".cache" / "tunekit"
 #: What the tiny encoder has a token for.
 WORDS = ("my", "card", "is", "lost", "i", "want", "money", "back", "thanks", "great", "the", "app")
+#: What the tiny language models have a token for besides bytes.
+MARKS = ("<|im_start|>", "<|im_end|>", "<|pad|>")
+#: How turns are written for them.
+CHATML = (
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
+    "'<|im_end|>' + '\n'}}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 #: Tests that repeat much and reach no line that quicker ones don't. Watched line by line they would
 #: take twice as long.
 UNWATCHED = (
@@ -248,3 +256,79 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.BertModel(config).save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real language model, too small to know anything: a Llama of two layers, 32
+    dimensions and random weights that reads 512 tokens. A byte is a token; turns are ChatML's."""
+    if gap := _torch_gap():
+        _missing("torch", gap)
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("tiny-causal")
+    tokenizer = _write_tokenizer(folder, chat_template=CHATML)
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_seq2seq(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real encoder-decoder, too small to know anything: a T5 of two layers, 32
+    dimensions and random weights, with the tokenizer of ``tiny_causal`` and no turns."""
+    if gap := _torch_gap():
+        _missing("torch", gap)
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("tiny-seq2seq")
+    tokenizer = _write_tokenizer(folder)
+    torch.manual_seed(0)
+    config = transformers.T5Config(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id,
+    )
+    transformers.T5ForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def _write_tokenizer(folder: Path, *, chat_template: str | None = None) -> Any:
+    """A tokenizer in which each byte is a token, so that every text comes back as it was."""
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    words = [*MARKS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    bytewise = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytewise.decoder = decoders.ByteLevel()
+    bytewise.add_special_tokens(list(MARKS))
+    begin, end, padding = MARKS
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=bytewise, bos_token=begin, eos_token=end, pad_token=padding
+    )
+    tokenizer.chat_template = chat_template
+    tokenizer.save_pretrained(folder)
+    return tokenizer

@@ -21,6 +21,7 @@ from tunekit.weights import (
     CATALOGUE,
     HOSTED,
     here,
+    known_family,
     known_languages,
     known_length,
     locate,
@@ -260,6 +261,18 @@ def test_known_length_needs_no_network(tmp_path: Path) -> None:
     assert known_length("org/name") is None
 
 
+def test_known_family_needs_no_network_and_refuses_nothing(tmp_path: Path) -> None:
+    def known(model: str) -> str | None:
+        return known_family(model, home=tmp_path / "home")
+
+    assert [known("toy"), known("mmbert")] == ["encoder", "encoder"]
+    folder = tmp_path / "model"
+    write(folder, FILES | {"config.json": b'{"architectures": ["LlamaForCausalLM"]}'})
+    assert known(str(folder)) == "causal"
+    (folder / "config.json").write_bytes(b"{")
+    assert [known(str(folder)), known("./nowhere"), known("toi"), known("org/name")] == [None] * 4
+
+
 # --- folders --------------------------------------------------------------------------------------
 
 
@@ -277,6 +290,65 @@ def without(*names: str, **changed: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
+    ("config", "family"),
+    [
+        ({"architectures": ["BertModel"]}, "encoder"),
+        ({"architectures": ["BertForMaskedLM"], "is_encoder_decoder": False}, "encoder"),
+        ({}, "encoder"),
+        ({"architectures": "LlamaForCausalLM"}, "encoder"),
+        ({"architectures": ["LlamaForCausalLM"]}, "causal"),
+        ({"architectures": ["GPT2LMHeadModel"], "n_positions": 1_024}, "causal"),
+        ({"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}, "seq2seq"),
+        ({"architectures": ["BartForConditionalGeneration"]}, "seq2seq"),
+        ({"is_encoder_decoder": True}, "seq2seq"),
+    ],
+)
+def test_family_is_told_from_the_configuration(
+    tmp_path: Path, config: dict[str, object], family: str
+) -> None:
+    files = FILES | {"config.json": json.dumps(config).encode()}
+    found = locate(str(write(tmp_path / "model", files)), home=tmp_path / "home")
+    assert found.family == family
+    assert found.limit == config.get("n_positions", 512)
+
+
+OF_GENERATORS = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    "merges.txt",
+    "spiece.model",
+    "vocab.json",
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "kept"),
+    [
+        (b'{"architectures": ["LlamaForCausalLM"]}', set(OF_GENERATORS)),
+        (b'{"is_encoder_decoder": true}', set(OF_GENERATORS)),
+        (FILES["config.json"], {"1_Pooling/config.json"}),
+    ],
+)
+def test_each_family_keeps_the_files_that_are_its_own(
+    tmp_path: Path, config: bytes, kept: set[str]
+) -> None:
+    files = FILES | {"config.json": config} | dict.fromkeys(OF_GENERATORS, b"{}")
+    found = locate(str(write(tmp_path / "model", files)), home=tmp_path / "home")
+    always = {"config.json", "tokenizer.json", "model.safetensors"}
+    always |= {"modules.json", "sentence_bert_config.json"}
+    assert set(found.files) == always | kept
+
+
+@pytest.mark.torch
+def test_tiny_models_are_of_their_families(tiny_causal: Path, tiny_seq2seq: Path) -> None:
+    causal = read_folder(tiny_causal, name="tiny")
+    assert (causal.family, causal.limit) == ("causal", 512)
+    assert {"chat_template.jinja", "generation_config.json"} <= set(causal.files)
+    assert read_folder(tiny_seq2seq, name="tiny").family == "seq2seq"
+
+
+@pytest.mark.parametrize(
     ("files", "message"),
     [
         (without("config.json"), r"no config\.json"),
@@ -284,8 +356,6 @@ def without(*names: str, **changed: bytes) -> dict[str, bytes]:
         (without("model.safetensors"), r"no model\.safetensors"),
         (without("model.safetensors", pytorch_model__bin=b"x"), "only as a pickle"),
         (without(config__json=b"{"), r"config\.json can't be read"),
-        (without(config__json=b'{"architectures": ["LlamaForCausalLM"]}'), "generates text"),
-        (without(config__json=b'{"is_encoder_decoder": true}'), "generates text"),
         (without(modules__json=b'[{"type": "x.Dense", "path": "2_Dense"}]'), "has Dense"),
         (without(modules__json=b'[{"type": "x.Pooling", "path": "../../etc"}]'), "points outside"),
         (FILES | {"1_Pooling/config.json": b'{"pooling_mode_max_tokens": true}'}, "pooling max"),

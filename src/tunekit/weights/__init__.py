@@ -14,7 +14,7 @@ from filelock import FileLock
 from ..durable import disk_errors, new_folder
 from ..errors import WeightsError, did_you_mean
 from .catalogue import CATALOGUE, Entry
-from .folder import BaseWeights, fingerprints, read_folder, verify
+from .folder import BaseWeights, Family, fingerprints, read_folder, verify
 from .hosted import HOSTED, Hosted, training_bytes
 from .hub import cached_repo, fetch_pinned, fetch_repo
 from .sizes import Size, read_size
@@ -26,11 +26,13 @@ __all__ = [
     "CATALOGUE",
     "HOSTED",
     "BaseWeights",
+    "Family",
     "Hosted",
     "Size",
     "TokenCounter",
     "fingerprints",
     "here",
+    "known_family",
     "known_languages",
     "known_length",
     "known_size",
@@ -101,6 +103,29 @@ def known_size(model: str, weights: BaseWeights | None) -> Size | None:
     size = None if weights is None else read_size(weights)
     known = _known(model)
     return size or (known.size if known else None)
+
+
+def known_family(model: str, *, home: Path) -> Family | None:
+    """What kind of model a name stands for, as far as that is known on this machine.
+
+    Asked are the catalogue, :data:`HOSTED`, a folder's ``config.json``, and that in the Hub's own
+    cache. Nothing is fetched or hashed; a name or a folder that can't be a base model's is left to
+    :func:`locate` to refuse.
+
+    Args:
+        model: as for :func:`locate`.
+        home: where fetched weights are kept.
+
+    Returns:
+        The kind, or ``None`` where nobody here knows.
+    """
+    if known := _known(model):
+        return known.family
+    try:
+        found = here(model, home=home)
+    except WeightsError:
+        return None
+    return found.family if found else None
 
 
 def known_languages(model: str) -> tuple[str, ...]:

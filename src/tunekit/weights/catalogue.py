@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .folder import Family
 from .sizes import Size
 
 __all__ = ["CATALOGUE", "Entry", "Pin"]
@@ -41,6 +42,7 @@ class Entry(NamedTuple):
     files: Mapping[str, Pin]
     languages: tuple[str, ...] = ()
     size: Size | None = None
+    family: Family = "encoder"
 
     @property
     def folder(self) -> str:

@@ -12,10 +12,14 @@ import orjson
 
 from ..errors import WeightsError
 
-__all__ = ["BaseWeights", "fingerprints", "read_folder", "verify"]
+__all__ = ["BaseWeights", "Family", "fingerprints", "read_folder", "verify"]
 
+#: What a base model does: it makes vectors of a text, goes on with one, or answers one.
+Family: TypeAlias = Literal["encoder", "causal", "seq2seq"]
 Pooling: TypeAlias = Literal["mean", "cls"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+#: What the number of positions is called, by kind of model.
+POSITIONS = ("max_position_embeddings", "n_positions")
 #: The longest input where a model says nothing about it.
 USUAL_LIMIT = 512
 #: Tokenizers without a limit state one of about 1e30.
@@ -30,6 +34,15 @@ OPTIONAL = (
     "tokenizer_config.json",
     "vocab.txt",
 )
+#: What a model that writes has besides, for its tokenizer, its turns and its way of writing.
+OPTIONAL_OF_GENERATORS = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    "merges.txt",
+    "spiece.model",
+    "vocab.json",
+)
 PLAIN_NAME = re.compile(r"(?!\.+$)[\w.-]+")
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -39,6 +52,7 @@ class BaseWeights(NamedTuple):
 
     ``files`` has the SHA-256 of each file that is read, by its name relative to ``path``.
     ``max_length`` is the number of tokens the model was made for, ``limit`` what it can take.
+    ``family`` is what kind of model it is; ``pooling`` means something for encoders only.
     """
 
     name: str
@@ -47,10 +61,11 @@ class BaseWeights(NamedTuple):
     pooling: Pooling
     max_length: int
     limit: int
+    family: Family = "encoder"
 
 
 def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = None) -> BaseWeights:
-    """Describe an encoder in a folder (the layout of transformers and sentence-transformers).
+    """Describe a model in a folder (the layout of transformers and sentence-transformers).
 
     Args:
         folder: has ``config.json``, ``tokenizer.json`` and weights in safetensors.
@@ -61,15 +76,16 @@ def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = No
         WeightsError: something is missing or of a kind that isn't read; the message says what.
     """
     config = _object(folder, "config.json", name)
-    _refuse_other_kinds(config, name)
+    family = _family(config)
     weights = _weight_files(folder, name)
     if not (folder / "tokenizer.json").is_file():
         raise WeightsError(
             f"{name}: no tokenizer.json in {folder}. Save the model's fast tokenizer there "
             "(AutoTokenizer.from_pretrained(…).save_pretrained(…))."
         )
-    present = [one for one in OPTIONAL if (folder / one).is_file()]
-    pooling, pooling_file = _pooling(folder, name)
+    optional = OPTIONAL if family == "encoder" else OPTIONAL + OPTIONAL_OF_GENERATORS
+    present = [one for one in optional if (folder / one).is_file()]
+    pooling, pooling_file = _pooling(folder, name) if family == "encoder" else ("mean", [])
     limit = _limit(folder, config, name)
     sentences = _object(folder, SENTENCES, name, missing={})
     length = _count(folder / SENTENCES, sentences, "max_seq_length", name) or limit
@@ -83,6 +99,7 @@ def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = No
         pooling=pooling,
         max_length=min(length, limit),
         limit=limit,
+        family=family,
     )
 
 
@@ -139,16 +156,16 @@ def _weight_files(folder: Path, name: str) -> list[str]:
     raise WeightsError(f"{name}: no model.safetensors in {folder}. Name a folder that has one.")
 
 
-def _refuse_other_kinds(config: Mapping[str, Any], name: str) -> None:
+def _family(config: Mapping[str, Any]) -> Family:
     stated = config.get("architectures")
     classes = [str(one) for one in stated] if isinstance(stated, list) else []
-    if config.get("is_encoder_decoder") or any(
-        one.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for one in classes
-    ):
-        raise WeightsError(
-            f"{name} generates text ({', '.join(classes)}), and what is trained here is a head on "
-            "an encoder. Name an encoder, such as 'minilm'."
-        )
+    if config.get("is_encoder_decoder") or _any_ends(classes, "ForConditionalGeneration"):
+        return "seq2seq"
+    return "causal" if _any_ends(classes, "ForCausalLM", "LMHeadModel") else "encoder"
+
+
+def _any_ends(classes: Iterable[str], *endings: str) -> bool:
+    return any(one.endswith(endings) for one in classes)
 
 
 def _pooling(folder: Path, name: str) -> tuple[Pooling, list[str]]:
@@ -195,13 +212,14 @@ def _pooling_mode(config: Mapping[str, Any], name: str) -> Pooling:
 def _limit(folder: Path, config: Mapping[str, Any], name: str) -> int:
     """The most tokens the model has positions for."""
     file = folder / "config.json"
-    positions = _count(file, config, "max_position_embeddings", name) or USUAL_LIMIT
+    stated = [_count(file, config, key, name) for key in POSITIONS]
+    positions = next(filter(None, stated), USUAL_LIMIT)
     if "roberta" in str(config.get("model_type", "")):
         # Their positions begin behind the padding token's.
         positions -= _count(file, config, "pad_token_id", name) + 1
-    stated = _object(folder, "tokenizer_config.json", name, missing={}).get("model_max_length")
-    if isinstance(stated, int | float) and 0 < stated < NO_LIMIT:
-        return min(positions, int(stated))
+    most = _object(folder, "tokenizer_config.json", name, missing={}).get("model_max_length")
+    if isinstance(most, int | float) and 0 < most < NO_LIMIT:
+        return min(positions, int(most))
     return positions
 
 

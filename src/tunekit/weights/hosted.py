@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .folder import Family
 from .sizes import Size
 
 __all__ = ["HOSTED", "Hosted", "training_bytes"]
@@ -38,6 +39,7 @@ class Hosted(NamedTuple):
     languages: tuple[str, ...]
     parameters: int
     size: Size
+    family: Family = "encoder"
     run: str = "not run"
 
 

@@ -26,8 +26,12 @@ CONNECT_SECONDS = 5.0
 CREDENTIALS = re.compile(r"(?<=://)[^\s/?#'\"]*@")
 #: Everything that is read of a repository; weights only as safetensors.
 WANTED = (
+    "added_tokens.json",
+    "chat_template.jinja",
     "config.json",
     "config_sentence_transformers.json",
+    "generation_config.json",
+    "merges.txt",
     "model.safetensors",
     "model-*-of-*.safetensors",
     "model.safetensors.index.json",
@@ -35,8 +39,10 @@ WANTED = (
     "*_Pooling/config.json",
     "sentence_bert_config.json",
     "special_tokens_map.json",
+    "spiece.model",
     "tokenizer.json",
     "tokenizer_config.json",
+    "vocab.json",
     "vocab.txt",
 )
 
