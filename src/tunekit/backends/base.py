@@ -163,6 +163,13 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class Recommends(Protocol):
+    """A backend whose default base model depends on the task."""
+
+    def model_for(self, task: Task) -> str: ...
+
+
+@runtime_checkable
 class Trains(Protocol):
     """A backend that trains. Synchronous; every call may be made by another process than the
     last one."""
@@ -324,6 +331,11 @@ def trains_weights(backend: Backend) -> bool:
     """Whether tuning changes a model. A backend that says ``trains_weights = False`` compiles a
     prompt instead, and its models say so."""
     return bool(getattr(backend, "trains_weights", True))
+
+
+def model_for(backend: Backend, task: Task) -> str:
+    """The base model that a backend takes for a task where none is named."""
+    return backend.model_for(task) if isinstance(backend, Recommends) else backend.default_model
 
 
 def supported(backend: Backend, tasks: Iterable[Task], model: str) -> dict[tuple[str, str], str]:
