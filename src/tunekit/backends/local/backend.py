@@ -15,8 +15,8 @@ from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
 from ...training.recipe import Method, Precision, Settings
-from ...weights import locate
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from .bases import base_weights, require_family
 from .curve import curve_of_run
 from .estimates import estimate
 from .kept import check_kept, keep
@@ -140,12 +140,14 @@ class LocalBackend:
             raise UnsupportedTask(
                 f"{self.name}: no method {route.method!r} for {route.shape}; there is {ways}."
             )
+        weights = base_weights(work.model, home=self._home)
+        require_family(weights, "encoder", f"method {route.method!r}")
         told = recipe(
             cast("Method", route.method),
             route.shape,
             backend=self.name,
             task=work.task,
-            weights=locate(work.model, home=self._home),
+            weights=weights,
             settings=settings_for(self.name, route, work.hyperparameters),
             machine=self._machine,
         )
@@ -240,12 +242,14 @@ class LocalBackend:
                 f"{self.name}: no zero-shot answers for {task.kind}; there are for classification "
                 "and for choosing between options."
             )
+        weights = base_weights(model, home=self._home)
+        require_family(weights, "encoder", "an answer without training")
         told = recipe(
             untrained[shape],
             shape,
             backend=self.name,
             task=task,
-            weights=locate(model, home=self._home),
+            weights=weights,
             settings=Settings(),
             machine=self._machine,
         )
