@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .course import epochs_for
 from .recipe import Settings
 
-__all__ = ["ENOUGH", "LABELLED", "RANKED", "SPANNED", "SPOKEN", "Habit"]
+__all__ = ["ENOUGH", "LABELLED", "PAIRED", "RANKED", "SPANNED", "SPOKEN", "Habit"]
 
 #: From so many rows on, tuning a classifier's encoder is taken unless it is clearly worse than a
 #: head; below, only if it is clearly better.
@@ -74,5 +74,16 @@ SPOKEN = Habit(
     from_rows=1_000,
     small=200,
     few=3,
+    weight_decay=0.0,
+)
+#: Pairs of answers.
+PAIRED = Habit(
+    8,
+    steps=100,
+    least=1,
+    most=5,
+    held_out=0.1,
+    held_out_most=200,
+    from_rows=200,
     weight_decay=0.0,
 )

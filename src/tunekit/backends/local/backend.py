@@ -15,12 +15,13 @@ from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
 from ...training.recipe import Method, Precision, Settings, Writing
-from ...weights import known_family, locate
+from ...weights import known_family
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from .bases import base_weights, require_family
 from .curve import curve_of_run
 from .estimates import estimate
 from .kept import check_kept, keep
-from .methods import ENCODER, LANGUAGE_MODEL, ROUTES, default_base, knobs_of
+from .methods import ENCODER, LANGUAGE_MODEL, ROUTES, default_base, family_of, knobs_of
 from .models import Models, require_extra
 from .process import start, stop
 from .recipes import Machine, check_machine, recipe, settings_for
@@ -163,12 +164,14 @@ class LocalBackend:
             raise UnsupportedTask(
                 f"{self.name}: no method {route.method!r} for {route.shape}; there is {there}."
             )
+        weights = base_weights(work.model, home=self._home)
+        require_family(weights, family_of(route.shape), f"method {route.method!r}")
         told = recipe(
             cast("Method", route.method),
             route.shape,
             backend=self.name,
             task=work.task,
-            weights=locate(work.model, home=self._home),
+            weights=weights,
             settings=settings_for(self.name, route, work.hyperparameters),
             machine=self._machine,
         )
@@ -266,12 +269,14 @@ class LocalBackend:
                 "for classification and for choosing between options. A language model, such as "
                 f"{LANGUAGE_MODEL!r}, answers all."
             )
+        weights = base_weights(model, home=self._home)
+        require_family(weights, family_of(shape), "an answer without training")
         told = recipe(
             untrained[shape],
             shape,
             backend=self.name,
             task=task,
-            weights=locate(model, home=self._home),
+            weights=weights,
             settings=Settings(),
             machine=self._machine,
         )

@@ -20,7 +20,8 @@ from ...shapes import Failure, Input, Outcome, Passage, Question, Shape, Turns
 from ...training.card import CARD, read_card
 from ...training.recipe import Recipe
 from ...training.threads import patient_threads
-from ...weights import locate, verify
+from ...weights import verify
+from .bases import base_weights
 from .kept import BASE
 from .recipes import Machine
 
@@ -144,7 +145,7 @@ class Models:
         """The base weights of a recipe, found again by name where they were moved."""
         folder = Path(recipe.base_path)
         if not folder.is_dir():
-            folder = locate(recipe.base.name, home=self._home).path
+            folder = base_weights(recipe.base.name, home=self._home).path
         verify(
             folder,
             dict(recipe.base.files),

@@ -13,7 +13,7 @@ from ..memory import with_less
 from .completion import Completion
 from .sequences import Spoken
 
-__all__ = ["AnswerTrainee", "losses_of"]
+__all__ = ["AnswerTrainee", "losses_of", "sums_of"]
 
 
 class AnswerTrainee:

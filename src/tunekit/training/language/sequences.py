@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ...shapes import Turns
 from .speech import Speech
 
-__all__ = ["Asked", "Spoken", "read_asked", "spoken"]
+__all__ = ["Asked", "Spoken", "longest_answer", "read_asked", "spoken"]
 
 
 class Spoken(NamedTuple):
