@@ -14,6 +14,7 @@ import torch
 from ..memory import with_less
 from ..padding import pad
 from .language_model import LanguageModel
+from .remembering import remembered
 
 __all__ = ["choice_odds"]
 
@@ -54,8 +55,7 @@ def _sums(
         cache = DynamicCache(config=module.config)
         out = module(
             input_ids=torch.tensor([list(prompt)], device=device),
-            past_key_values=cache,
-            use_cache=True,
+            **remembered(module, cache),
             logits_to_keep=1,
         )
         first = out.logits[0, -1].float().log_softmax(0)
@@ -90,8 +90,7 @@ def _rest(
         input_ids=batch.ids,
         attention_mask=torch.cat([seen, batch.mask], dim=1),
         position_ids=(before + batch.mask.cumsum(1) - 1).clamp(min=0),
-        past_key_values=shared,
-        use_cache=True,
+        **remembered(module, shared),
     )
     following = pad([ids[1:] for ids in answers], device)
     odds = out.logits.float().log_softmax(2)
