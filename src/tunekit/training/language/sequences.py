@@ -53,7 +53,8 @@ def read_asked(speech: Speech, asked: Turns, limit: int) -> Asked:
 
 def spoken(speech: Speech, asked: Turns, answer: str, limit: int) -> Spoken | str:
     """A row as tokens, of ``limit`` at most, or why it can't be learnt from."""
-    read = read_asked(speech, asked, limit)
+    # Its own answer is what there must be room for.
+    read = read_asked(speech, asked._replace(choices=()), limit)
     if read.refused is not None:
         return read.refused[1]
     if (token := speech.control([answer])) is not None:
