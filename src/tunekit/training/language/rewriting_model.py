@@ -11,8 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from ..padding import pad
 from .generation import Batch, Prompt
-from .language_model import LanguageModel
-from .remembering import remembered
+from .language_model import LanguageModel, with_cache
 
 __all__ = ["Rewrite", "Rewriting", "RewritingBatch", "RewritingModel", "Script"]
 
@@ -141,7 +140,8 @@ class RewritingBatch(Batch):
                 encoder_outputs=BaseModelOutput(last_hidden_state=self._states),
                 attention_mask=self._mask,
                 decoder_input_ids=self._next,
-                **remembered(self._module, self._cache),
+                use_cache=True,
+                **with_cache(self._module, self._cache),
             )
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits
