@@ -43,6 +43,7 @@ PROCESSES_APART = 2**40
 #: The most a checkpoint may cost of the time, as a part of one.
 CHECKPOINT_COST = 0.02
 
+
 class Group(NamedTuple):
     """Parameters that learn alike."""
 

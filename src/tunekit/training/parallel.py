@@ -52,9 +52,7 @@ def together(device: str) -> Iterator[None]:
     if process.count == 1:
         yield
         return
-    on_gpu = device.partition(":")[0] == "cuda" or (
-        device == "auto" and torch.cuda.is_available()
-    )
+    on_gpu = device.partition(":")[0] == "cuda" or (device == "auto" and torch.cuda.is_available())
     if on_gpu:
         there = torch.cuda.device_count()
         if process.here >= there:
@@ -112,7 +110,9 @@ def of_first(make: Callable[[], torch.Tensor], shape: Sequence[int]) -> torch.Te
     return made
 
 
-def agreed_losses(judge: Callable[[], torch.Tensor | None], *, all_of_us: bool) -> torch.Tensor | None:
+def agreed_losses(
+    judge: Callable[[], torch.Tensor | None], *, all_of_us: bool
+) -> torch.Tensor | None:
     """The losses that the first process finds, float32 in main memory.
 
     Args:

@@ -45,6 +45,11 @@ class Process(NamedTuple):
     here: int
     launch: str
 
+    @property
+    def leads(self) -> bool:
+        """Whether this is the first one."""
+        return self.number == 0
+
     @classmethod
     def this(cls) -> Process:
         """This process, by what ``torchrun`` (or whoever speaks its language) told it."""
@@ -76,7 +81,7 @@ class OtherFolder(RunFolder):
             self._lock.parent.mkdir(exist_ok=True)
             lock = FileLock(self._lock)
             with contextlib.suppress(Timeout):
-                lock.acquire(timeout=patience)
+                lock.acquire(timeout=patience, poll_interval=LOOK_SECONDS)
         try:
             yield lock.is_locked
         finally:
@@ -159,11 +164,11 @@ def _files(path: Path, process: Process, number: int) -> tuple[Path, Path]:
 def _locked(path: Path) -> bool:
     for look in range(LOOKS):
         lock = FileLock(path)
-        try:
-            with disk_errors(f"reading {path}"):
+        with disk_errors(f"reading {path}"):
+            try:
                 lock.acquire(timeout=0)
-        except Timeout:
-            return True
+            except Timeout:
+                return True
         lock.release()
         if look < LOOKS - 1:  # it may be about to be taken
             time.sleep(LOOK_SECONDS)

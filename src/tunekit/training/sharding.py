@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.distributed import _composable_state
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
@@ -78,6 +79,7 @@ class _Before:
     def restore(self) -> None:
         module = self._module
         module.__class__ = self._class
+        getattr(_composable_state, "_module_state_mapping", {}).pop(module, None)
         for name in self._added:
             vars(module).pop(name, None)
         for name, hooks in _hooks(module):

@@ -7,6 +7,7 @@ that of the whole batch, and one process would have got the same, but for roundi
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
@@ -57,7 +58,10 @@ class Spread:
         """What computes losses, and what makes steps."""
         if self._shards is not None:
             return self._module, accelerator.prepare(optimizer)
-        module, ready = accelerator.prepare(self._module, optimizer)
+        with warnings.catch_warnings():
+            # Torch has a new name for a setting that accelerate gives its old one.
+            warnings.filterwarnings("ignore", ".*broadcast_buffers", FutureWarning)
+            module, ready = accelerator.prepare(self._module, optimizer)
         return module, ready
 
     def parts(self, budget: Budget, lengths: Sequence[int], batch: Sequence[int]) -> list[Part]:
