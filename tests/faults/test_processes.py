@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ TOPICS = {
     "refund": "i want my money back",
     "praise": "thanks for the great app",
 }
-WAIT = 120.0
+WAIT = 240.0
 
 
 def without_dropout(encoder: Path, folder: Path) -> Path:
