@@ -51,7 +51,7 @@ def _work(run: RunFolder, process: Process) -> int:
     try:
         on_request()
         run.tidy()
-        if process.count > 1 and process.leads:
+        if process.in_all > 1 and process.leads:
             forget_others(run, process)
         run.note_worker()
         run.note_event("state", "running", {"pid": os.getpid()})
@@ -68,7 +68,7 @@ def _work(run: RunFolder, process: Process) -> int:
             if not isinstance(error, Cancelled):
                 traceback.print_exc()
             _broken_off(run, process, error)
-            return DONE if process.count == 1 else BROKEN_OFF
+            return DONE if process.in_all == 1 else BROKEN_OFF
     except Exception as error:  # the disk refuses even a line
         print(f"how it ended couldn't be written down: {error}", file=sys.stderr)  # noqa: T201
         return UNSAID
@@ -78,7 +78,7 @@ def _work(run: RunFolder, process: Process) -> int:
 def _broken_off(run: RunFolder, process: Process, error: BaseException | None = None) -> None:
     """Say how it ended, of several processes by what the one says that ended first."""
     first = next(iter(others_ended(run, process) if process.leads else []), None)
-    name = f"process {first.number} of {process.count}" if first else ""
+    name = f"process {first.number} of {process.in_all}" if first else ""
     if first is not None and first.status == "killed":
         # As if this one had been killed itself: no result, so whoever waits goes on with it.
         run.note_event("log", f"{name} was killed, perhaps for want of memory: the others end.")

@@ -32,7 +32,7 @@ __all__ = [
     "together",
 ]
 
-T = TypeVar("T", bool, int, float, str, None)
+T = TypeVar("T")
 #: One waits for another: who judges or embeds for all takes as long as it takes. Whoever is gone is
 #: noticed at once.
 PATIENCE = timedelta(days=1)
@@ -49,7 +49,7 @@ def together(device: str) -> Iterator[None]:
         ConfigError: there is no device for this process.
     """
     process = Process.this()
-    if process.count == 1:
+    if process.in_all == 1:
         yield
         return
     on_gpu = device.partition(":")[0] == "cuda" or (device == "auto" and torch.cuda.is_available())
@@ -87,7 +87,7 @@ def leads() -> bool:
 
 
 def agreed(mine: T) -> T:
-    """What the first process has here."""
+    """What the first process has here: plain JSON."""
     if count() == 1:
         return mine
     text = orjson.dumps(mine) if leads() else b""

@@ -38,10 +38,11 @@ TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 class Process(NamedTuple):
-    """One of ``count`` processes, numbered from 0; ``here`` is its number on this machine."""
+    """One of ``in_all`` processes, numbered from 0; ``here`` is its number on this machine, and
+    ``launch`` names what started them."""
 
     number: int
-    count: int
+    in_all: int
     here: int
     launch: str
 
@@ -55,9 +56,9 @@ class Process(NamedTuple):
         """This process, by what ``torchrun`` (or whoever speaks its language) told it."""
         if not all(os.environ.get(name) for name in TOLD):
             return cls(0, 1, 0, "")
-        number, count, here = (int(os.environ[name]) for name in TOLD[:3])
+        number, in_all, here = (int(os.environ[name]) for name in TOLD[:3])
         launch = os.environ.get("TORCHELASTIC_RUN_ID", "")
-        return cls(number, count, here, "".join(filter(str.isalnum, launch)) or "launch")
+        return cls(number, in_all, here, "".join(filter(str.isalnum, launch)) or "launch")
 
 
 class Ending(NamedTuple):
@@ -115,7 +116,7 @@ def others_ended(run: RunFolder, process: Process) -> list[Ending]:
     """The others that ended without having done their work: killed ones first, then in the order
     in which they ended, as one that fails takes the others with it."""
     found: list[tuple[float, Ending]] = []
-    for number in range(1, process.count):
+    for number in range(1, process.in_all):
         lock, words = _files(run.path, process, number)
         begun = lock.exists()
         alive = begun and _locked(lock)
@@ -132,7 +133,7 @@ def others_ended(run: RunFolder, process: Process) -> list[Ending]:
 def watched(run: RunFolder, process: Process, give_up: Callable[[], None]) -> Iterator[None]:
     """Let this process not outlive the others: it ends at once when its launcher is gone, and
     after ``give_up`` when another one has failed and it is stuck."""
-    if process.count == 1:
+    if process.in_all == 1:
         yield
         return
     over = threading.Event()

@@ -36,8 +36,8 @@ class Shards:
         named = dict(module.named_parameters())
         mesh = init_device_mesh(device.type, (count,))
         # The whole last: it takes care of what no layer has.
-        for one in [*_layers(module), module]:
-            fully_shard(one, mesh=mesh, reshard_after_forward=True)
+        for part in [*_layers(module), module]:
+            fully_shard(part, mesh=mesh, reshard_after_forward=True)
         for before in self._before:
             before.note_added()
         # By name: a parameter that stands in two places has the first one's.
