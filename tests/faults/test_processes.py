@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import pytest
 
 import tunekit
 from tunekit import Classification, Dataset
+from tunekit.backends.local import process
 from tunekit.backends.local.process import Crew, command, environment, stop
 from tunekit.formats.base import Header
 from tunekit.formats.examples import Examples
@@ -381,7 +385,41 @@ def test_a_user_asks_for_two_processes(tiny_encoder: Path, home: Path) -> None:
     data = Dataset.from_rows(rows, Classification())
     backend = tunekit.backend("local", processes=2, model=str(tiny_encoder), device="cpu")
     model = tunekit.tune(data, backend=backend, method="full", epochs=1)
-    assert model.predict("i want my money back") in TOPICS
+    assert model.predict("i want my money back").label in TOPICS
     (job,) = tunekit.list_jobs()
     result = json.loads((home / "runs" / job.id / "result.json").read_bytes())
     assert result["metrics"]["processes"] == 2
+
+
+@pytest.mark.soak
+def test_two_nodes_meet(alone: RunFolder, encoder: Path, tmp_path: Path) -> None:
+    """Two launchers on this machine, each with a process of its own."""
+    run = write_run(tmp_path / "run", encoder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    crew = Crew(processes=1, nodes=2, rendezvous=f"localhost:{port}", threads=1)
+    with ThreadPoolExecutor() as pool:
+        here = pool.submit(process.start, run, backend="local", crew=crew)
+        wait_for(lambda: list(run.events()), "it says what to run on the other node")
+        (event,) = run.events()
+        told = shlex.split(event["message"].partition("Run on each other one: ")[2])
+        assert told == ["python", *command(run, crew)]
+        assert not run.worked_on(), "it waits"
+        with (tmp_path / "there.log").open("wb") as log:
+            there = subprocess.run(
+                [sys.executable, *told[1:]],
+                env={**environment(), "OMP_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=log,
+                timeout=WAIT,
+            )
+        assert here.result(WAIT)
+    assert there.returncode == 0, (tmp_path / "there.log").read_text("utf-8")
+    wait_for(run.result, "it ends")
+    result = run.result()
+    assert result is not None
+    assert result["status"] == "succeeded", result
+    assert [line["loss"] for line in steps(run)] == pytest.approx(
+        [line["loss"] for line in steps(alone)], abs=NEAR
+    )

@@ -198,7 +198,7 @@ class _Training:
         kept = self._kept
         load_weights(self._trainee.module, kept.weights)
         del self._module, self._optimizer, self._parameters  # their memory may be needed
-        self._spread.undo()
+        self._spread.undo(self._accelerator)
         self._trainee.module.eval()
         self._require_sense()
         for tracker in self._accelerator.trackers:
@@ -340,8 +340,8 @@ class _Training:
             return
         began = time.monotonic()
         tensors = {
-            "weights": weights(self._trainee.module),
-            "moments": moments(self._optimizer),
+            "weights": weights(self._trainee.module, keep=leads()),
+            "moments": moments(self._optimizer, keep=leads()),
             **self._kept.tensors,
         }
         facts = {

@@ -107,7 +107,9 @@ def forget_others(run: RunFolder, process: Process) -> None:
     folder = _files(run.path, process, 0)[0].parent
     sweep(folder, ".*.tmp")
     for left in folder.glob("*"):
-        if not left.name.startswith(f"{process.launch}-") or left.suffix == ".json":
+        # Those of this launch may have begun before the first one came to this.
+        of_this = left.suffix == ".lock" and left.name.startswith(f"{process.launch}-")
+        if not (of_this and _locked(left)):
             with contextlib.suppress(OSError):  # it is in nobody's way
                 left.unlink()
 

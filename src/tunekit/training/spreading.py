@@ -82,8 +82,10 @@ class Spread:
         with without_retry() if sharded else nullcontext():
             return agreed_losses(judge, all_of_us=sharded)
 
-    def undo(self) -> None:
+    def undo(self, accelerator: Any) -> None:
         """Give the module back as it was, with its weights as they are now."""
+        if count() > 1:
+            accelerator.free_memory()  # of what it prepared
         if self._shards is not None:
             self._shards.undo()
             self._shards = None

@@ -3,7 +3,7 @@ wherever parts of them are. What gathers them has to be called by all processes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -13,11 +13,10 @@ __all__ = ["Tensors", "load_moments", "load_weights", "moments", "weights", "who
 Tensors = dict[str, torch.Tensor]
 
 
-def weights(module: torch.nn.Module) -> Tensors:
-    """A copy of what is trained."""
-    return {
-        name: _copy(one.detach()) for name, one in module.named_parameters() if one.requires_grad
-    }
+def weights(module: torch.nn.Module, *, keep: bool = True) -> Tensors:
+    """A copy of what is trained. Who has no use for it and only takes part keeps nothing."""
+    there = ((name, one) for name, one in module.named_parameters() if one.requires_grad)
+    return _copies(((name, one.detach()) for name, one in there), keep)
 
 
 def load_weights(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
@@ -28,13 +27,13 @@ def load_weights(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) ->
                 one.copy_(_like(values[name], one))
 
 
-def moments(optimizer: Any) -> Tensors:
-    """What an optimizer remembers, by number of the parameter and name."""
-    return {
-        f"{number}.{name}": _copy(value)
-        for number, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-    }
+def moments(optimizer: Any, *, keep: bool = True) -> Tensors:
+    """What an optimizer remembers, by number of the parameter and name; see :func:`weights`."""
+    states = optimizer.state_dict()["state"].items()
+    there = (
+        (f"{number}.{name}", value) for number, state in states for name, value in state.items()
+    )
+    return _copies(there, keep)
 
 
 def load_moments(optimizer: Any, values: Mapping[str, torch.Tensor]) -> None:
@@ -55,8 +54,13 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if gather is None else gather()
 
 
-def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    return whole(tensor).to("cpu", copy=True)
+def _copies(tensors: Iterable[tuple[str, torch.Tensor]], keep: bool) -> Tensors:
+    found = {}
+    for name, one in tensors:
+        gathered = whole(one)  # by all processes, whoever keeps it
+        if keep:
+            found[name] = gathered.to("cpu", copy=True)
+    return found
 
 
 def _like(value: torch.Tensor, one: torch.Tensor) -> torch.Tensor:
