@@ -96,7 +96,7 @@ def test_a_tensor_that_is_missing_is_named_and_never_made_up(
     )
     (tmp_path / "out").mkdir()
     assert main([str(tmp_path / "a.gguf"), str(tmp_path / "out")]) == 1
-    assert "a.gguf has no model.layers.1.mlp.up_proj.weight" in capfd.readouterr().err
+    assert capfd.readouterr().err == "a.gguf has no model.layers.1.mlp.up_proj.weight\n"
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -110,6 +110,7 @@ def test_what_is_no_gguf_is_one_sentence(
     said, complained = capfd.readouterr()
     assert said == ""
     assert complained.count("\n") == 1 and len(complained) > 10
+    assert "worker.log" not in complained
     assert not list((tmp_path / "out").iterdir())
 
 

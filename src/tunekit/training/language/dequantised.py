@@ -17,8 +17,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..failures import describe
-
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -44,8 +42,7 @@ def main(arguments: list[str]) -> int:
             warnings.simplefilter("ignore")
             dequantise(Path(arguments[0]), Path(arguments[1]))
     except Exception as error:
-        _, sentence = describe(error)
-        print(_first_line(sentence), file=sys.stderr)  # noqa: T201
+        print(_sentence(error), file=sys.stderr)  # noqa: T201
         return FAILED
     return DONE
 
@@ -73,11 +70,12 @@ def dequantise(gguf: Path, target: Path) -> None:
         "local_files_only": True,
         "trust_remote_code": False,
     }
-    tokenizer = AutoTokenizer.from_pretrained(**place)
+    tokenizer: Any = AutoTokenizer.from_pretrained(**place)
     # Asked for at once, since fp32 on the way would take twice the memory for the same numbers.
-    model, loading = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         **place, dtype=torch.bfloat16, output_loading_info=True
     )
+    model, loading = loaded
     if loading["missing_keys"]:
         # They would be random numbers, and nobody would hear of it.
         raise ValueError(f"{gguf.name} has no {', '.join(sorted(loading['missing_keys'])[:3])}")
@@ -134,8 +132,11 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerFast, positions: int, target: 
     tokenizer.save_pretrained(target)
 
 
-def _first_line(sentence: str) -> str:
-    return next(filter(None, map(str.strip, sentence.splitlines())), "")
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name!r} isn't installed"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 
 if __name__ == "__main__":
