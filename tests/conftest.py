@@ -81,6 +81,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.nodeid.startswith(UNWATCHED):
             item.add_marker("no_cover")
+        if "smollm2" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(900))  # the first of them converts it
     wanted = config.getoption("--slice")
     if wanted is None:
         return
