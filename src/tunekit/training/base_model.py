@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from ..errors import ConfigError, ModelError, WeightsError
 from .recipe import Base, Precision, Recipe
 
-__all__ = ["BaseModel", "choose_precision", "unused"]
+__all__ = ["BaseModel", "choose_precision", "first_line", "quiet", "unused"]
 
 #: What a file may lack: numbers that are counted, not learnt.
 COUNTED = frozenset(("position_ids", "token_type_ids", "inv_freq"))
@@ -115,7 +115,7 @@ def _choose_device(wanted: str) -> torch.device:
     except (AssertionError, RuntimeError) as error:
         raise ConfigError(
             f"device={wanted!r}: this machine or this build of torch has none "
-            f"({_first_line(error)}). Set device='auto', or name one that is there."
+            f"({first_line(error)}). Set device='auto', or name one that is there."
         ) from error
     return device
 
@@ -138,7 +138,7 @@ def _load_model(base: Base, path: Path) -> Any:
     from transformers import AutoModel
 
     try:
-        with _quiet():
+        with quiet():
             model, report = AutoModel.from_pretrained(
                 path,
                 local_files_only=True,
@@ -151,7 +151,7 @@ def _load_model(base: Base, path: Path) -> Any:
             )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise WeightsError(
-            f"{base.name}: transformers can't load {path} ({_first_line(error)}). "
+            f"{base.name}: transformers can't load {path} ({first_line(error)}). "
             "Name another base model, or put this one there again."
         ) from error
     _require_all(base, path, report)
@@ -163,7 +163,7 @@ def _built_of(base: Base, path: Path, own: Mapping[str, torch.Tensor]) -> Any:
     from transformers import AutoConfig, AutoModel
 
     try:
-        with _quiet():
+        with quiet():
             config = AutoConfig.from_pretrained(
                 path, local_files_only=True, trust_remote_code=False
             )
@@ -173,13 +173,13 @@ def _built_of(base: Base, path: Path, own: Mapping[str, torch.Tensor]) -> Any:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{base.name}: transformers can't build what {path} describes "
-            f"({_first_line(error)}). Put the model there again."
+            f"({first_line(error)}). Put the model there again."
         ) from error
     try:
         missing, unexpected = model.load_state_dict(own, strict=False)
     except RuntimeError as error:
         raise ModelError(
-            f"the trained weights don't fit {base.name} ({_first_line(error)}). "
+            f"the trained weights don't fit {base.name} ({first_line(error)}). "
             "Train again, or copy the model again."
         ) from error
     wrong = [*unexpected, *(name for name in missing if not unused(name))]
@@ -210,13 +210,14 @@ def unused(name: str) -> bool:
     return "pooler" in modules or last in COUNTED
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No load report and no bar on the user's terminal; afterwards all is as it was."""
     from transformers.utils import logging
 
