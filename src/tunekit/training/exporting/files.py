@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,32 @@ import orjson
 from ...durable import write_file
 from ..base_model import BaseModel
 
-__all__ = ["write_json", "write_tokenizer"]
+__all__ = ["copy_tokenizer", "write_json", "write_tokenizer"]
+
+#: What belongs to a tokenizer, in the layouts of transformers.
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
 
 
-def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write an object as a person would read it."""
+def write_json(file: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write JSON as a person would read it."""
     write_file(file, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def copy_tokenizer(base_path: Path, folder: Path) -> None:
+    """Copy the files of a tokenizer as its makers published them: any version reads them."""
+    for name in TOKENIZER_FILES:
+        if (base_path / name).is_file():
+            shutil.copyfile(base_path / name, folder / name)
 
 
 def write_tokenizer(model: BaseModel, folder: Path, *, cuts: bool) -> None:

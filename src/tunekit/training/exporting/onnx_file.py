@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..._version import __version__
@@ -28,16 +27,15 @@ from ..base_model import first_line
 from ..loading import Kept
 from ..padding import pad
 from ..pooled import Tokens
+from .comparing import Array, compare
 from .files import write_json, write_tokenizer
-from .subjects import Array, Run, Subject, subject_of
+from .subjects import Run, Subject, subject_of
 
-__all__ = ["TOLERANCE", "compare", "write_onnx"]
+__all__ = ["write_onnx"]
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 #: The newest that every runtime in use reads, and that the exporter writes without a conversion.
 OPSET = 18
-#: How far a logit may be from the original's.
-TOLERANCE = 1e-4
 #: A file of ONNX holds no more than 2 GB; above, weights have a file of their own.
 ONE_FILE_UP_TO = 1_800_000_000
 #: Who talks on the user's terminal while a graph is made.
@@ -75,7 +73,7 @@ def write_onnx(kept: Kept, folder: Path, *, temperature: float | None) -> None:
             f"{kept.card.base.name} can't be exported as ONNX ({_cause(error)}). "
             "kind='safetensors' writes it for transformers."
         ) from error
-    compare(expected, found)
+    compare(expected, found, "the ONNX graph")
     write_tokenizer(subject.model, folder, cuts=subject.cuts)
     write_json(folder / "usage.json", _usage(subject, kept, temperature))
 
@@ -151,22 +149,6 @@ def _run_of(subject: Subject, file: Path) -> Run:
         return dict(zip(subject.graph.outputs, session.run(None, given), strict=True))
 
     return run
-
-
-def compare(expected: Sequence[Array], found: Sequence[Array]) -> None:
-    """Compare what the graph says of the probes with what the original says.
-
-    Raises:
-        ModelError: a number differs by more than :data:`TOLERANCE`.
-    """
-    for one, other in zip(expected, found, strict=True):
-        furthest = np.abs(one - other).max(initial=0.0) if one.shape == other.shape else np.inf
-        if not furthest <= TOLERANCE:  # as with what is no number
-            raise ModelError(
-                "the ONNX graph doesn't answer as the original does: it differs by "
-                f"{furthest:.2g} where {TOLERANCE:g} is allowed. kind='safetensors' writes the "
-                "model for transformers."
-            )
 
 
 def _cause(error: BaseException) -> str:

@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...errors import ModelError
 from ...shapes import Shape
 from ..answering_labels import read_head
@@ -21,12 +19,12 @@ from ..pooled import Tokens, tells_apart, tokens_of
 from ..scorer import Scorer
 from ..span_tagger import tag_logits
 from ..windows import Windows
+from .comparing import Array
 from .graphs import Graph, LabelGraph, PairGraph, TagGraph, VectorGraph
 from .probes import PASSAGES, QUESTIONS, TEXTS
 
-__all__ = ["Array", "Run", "Subject", "subject_of"]
+__all__ = ["Run", "Subject", "subject_of"]
 
-Array = np.ndarray[Any, Any]
 #: An exported graph at work: tokens in, outputs by name.
 Run = Callable[[Sequence[Tokens]], Mapping[str, Array]]
 

@@ -22,7 +22,8 @@ pytest.importorskip("onnxscript", reason="needs the extra onnx")
 from tokenizers import Tokenizer  # noqa: E402
 
 from tunekit.training.exporting import graphs  # noqa: E402
-from tunekit.training.exporting.onnx_file import TOLERANCE, compare, write_onnx  # noqa: E402
+from tunekit.training.exporting.comparing import TOLERANCE, compare  # noqa: E402
+from tunekit.training.exporting.onnx_file import write_onnx  # noqa: E402
 from tunekit.training.runtime import load  # noqa: E402
 
 if TYPE_CHECKING:
@@ -192,9 +193,9 @@ def test_pairs(written: Callable[..., tuple[Kept, Path]]) -> None:
 )
 def test_other_numbers_are_refused(found: list[list[float]]) -> None:
     expected = np.array([[1.0, 2.0]])
-    compare([expected], [expected + 0.00009])
+    compare([expected], [expected + 0.00009], "it")
     with pytest.raises(ModelError, match="doesn't answer as the original does"):
-        compare([expected], [np.array(found)])
+        compare([expected], [np.array(found)], "it")
 
 
 @pytest.mark.soak
