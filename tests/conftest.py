@@ -12,8 +12,9 @@ import os
 import shutil
 import socket
 import string
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -285,6 +286,77 @@ def tiny_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     return folder
+
+
+class TinyGguf(NamedTuple):
+    """A GGUF, and the weights that were put into it."""
+
+    path: Path
+    weights: Mapping[str, Any]
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> TinyGguf:
+    """A GGUF with a Llama of two layers and random weights, as llama.cpp's converter writes one."""
+    if gap := _torch_gap():
+        _missing("torch", gap)
+    import gguf
+    import torch
+    import transformers
+    from tokenizers import pre_tokenizers
+
+    words = [*MARKS, *sorted(pre_tokenizers.ByteLevel.alphabet()), "ĠĠ"]
+    heads, heads_of_keys, layers = 4, 2, 2
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads_of_keys,
+        intermediate_size=64,
+        max_position_embeddings=128,
+        tie_word_embeddings=True,
+    )
+    weights = transformers.LlamaForCausalLM(config).state_dict()
+    path = tmp_path_factory.mktemp("tiny-gguf") / "tiny.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name("Tiny model of nobody")
+    writer.add_context_length(128)
+    writer.add_embedding_length(32)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(64)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads_of_keys)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_rope_dimension_count(8)
+    writer.add_vocab_size(len(words))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(words)
+    special = int(gguf.TokenType.CONTROL)
+    writer.add_token_types([special] * 3 + [int(gguf.TokenType.NORMAL)] * (len(words) - 3))
+    writer.add_token_merges(["Ġ Ġ"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    writer.add_pad_token_id(2)
+    writer.add_chat_template(CHATML)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, layers)
+    for name, tensor in weights.items():
+        if name == "lm_head.weight":
+            continue  # the embeddings again
+        numbers = tensor.numpy()
+        for kind, count in (("q_proj", heads), ("k_proj", heads_of_keys)):
+            if kind in name:  # each head's halves are interleaved there
+                parts = numbers.reshape(count, 2, -1, numbers.shape[1])
+                numbers = parts.swapaxes(1, 2).reshape(numbers.shape)
+        writer.add_tensor(str(names.get_name(name, try_suffixes=(".weight",))), numbers)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return TinyGguf(path, weights)
 
 
 @pytest.fixture(scope="session")

@@ -310,7 +310,7 @@ def _plan(
     check_data("data", data)
     if not isinstance(built, Trains):
         raise UnsupportedTask(f"backend {built.name!r} doesn't train")
-    task, base = data.task, base_for(built, model)
+    task, base = data.task, base_for(built, model, data.task)
     route = choose(built, task, data.needs, base, method)
     if validation is not None:
         check_data("validation", validation)

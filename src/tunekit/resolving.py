@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .backends import registry
-from .backends.base import Backend, ModelRef, trains_weights
+from .backends.base import Backend, ModelRef, model_for, trains_weights
 from .data.dataset import Dataset
 from .errors import InputError, UnsupportedTask
 from .model import Model
@@ -89,13 +89,14 @@ def spec_of(built: Backend) -> BackendSpec:
     return BackendSpec(built.name, built.type, dict(built.options))
 
 
-def base_for(built: Backend, model: str | Path | None) -> str:
-    """The base model: the caller's, the backend's, config's, or what the backend prefers."""
+def base_for(built: Backend, model: str | Path | None, task: Task) -> str:
+    """The base model: the caller's, the backend's, config's, or what the backend prefers for this
+    task."""
     if model is not None and not isinstance(model, str | Path):
         raise InputError(f"model is {type(model).__name__}, not a name or a folder")
     if model:
         return str(model)
-    return built.options.get("model") or current_config().model or built.default_model
+    return built.options.get("model") or current_config().model or model_for(built, task)
 
 
 def served(built: Backend, model_id: str, task: Task) -> Model:

@@ -33,11 +33,12 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
         ref, shape = built.rule(data)
         name = ref.id.partition(":")[0]
         return _model(built, data, "trivial", ref, shape, data.task.prompt(), name)
-    base = base_for(built, model)
+    base = base_for(built, model, data.task)
     chats = any(route.shape is Shape.CHAT for route in built.routes(base))
     if isinstance(built, ZeroShot) and (chats or not shots):
         ref = built.zero_shot(data.task, base)
-        shape = Shape.CHAT if chats else next(one for one in data.task.offers if one in HEADS)
+        chat = Shape.CHAT if Shape.CHAT in data.task.offers else Shape.PAIR
+        shape = chat if chats else next(one for one in data.task.offers if one in HEADS)
         prompt = _shown(data, shots) if shots else data.task.prompt()
         kind: Kind = "prompted" if shots else "zero-shot"
         return _model(built, data, kind, ref, shape, prompt, base, {"shots": shots})

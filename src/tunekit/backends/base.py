@@ -167,6 +167,13 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class Recommends(Protocol):
+    """A backend whose default base model depends on the task."""
+
+    def model_for(self, task: Task) -> str: ...
+
+
+@runtime_checkable
 class Trains(Protocol):
     """A backend that trains. Synchronous; every call may be made by another process than the
     last one."""
@@ -366,6 +373,11 @@ def exporter(backend: Backend, ref: ModelRef, kind: str) -> Exports:
         f"{ref.id} of backend {backend.name!r} can't be exported as {kind!r}; {there}save() writes "
         "it as safetensors and JSON"
     )
+
+
+def model_for(backend: Backend, task: Task) -> str:
+    """The base model that a backend takes for a task where none is named."""
+    return backend.model_for(task) if isinstance(backend, Recommends) else backend.default_model
 
 
 def supported(backend: Backend, tasks: Iterable[Task], model: str) -> dict[tuple[str, str], str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import MissingExtra, TunekitError, UnsupportedTask
 from ..planning import BackendSpec, Route
 from ..tasks.base import Task
-from .base import Backend, Trains, trains_weights
+from .base import Backend, Trains, model_for, trains_weights
 from .registry import build_backend, list_backends
 
 __all__ = ["choose", "who_else_trains"]
@@ -72,7 +72,7 @@ def who_else_trains(task: Task, but: str, home: Path) -> str:
             continue
         except TunekitError:
             continue  # one that needs options, or doesn't load
-        routes = backend.routes(backend.default_model)
+        routes = backend.routes(model_for(backend, task))
         trains = isinstance(backend, Trains) and trains_weights(backend)
         if trains and any(route.shape in task.offers for route in routes):
             found.append(f"backend {kind!r}")

@@ -49,7 +49,7 @@ ROWS: tuple[tuple[str, Task, dict[str, Any]], ...] = (
     ),
 )
 #: Base models that are trained in another format than a backend's default.
-OTHER_MODELS = {"openai": ("davinci-002",)}
+OTHER_MODELS = {"local": ("smollm2-135m",), "openai": ("davinci-002",)}
 
 
 class WireExample(NamedTuple):

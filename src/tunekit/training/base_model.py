@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from safetensors import SafetensorError
@@ -14,11 +14,28 @@ from tokenizers import Tokenizer
 from ..errors import ConfigError, ModelError, WeightsError
 from .recipe import Base, Precision, Recipe
 
-__all__ = ["BaseModel", "choose_precision", "first_line", "quiet", "unused"]
+__all__ = [
+    "AdapterHabit",
+    "BaseModel",
+    "choose_device",
+    "choose_precision",
+    "first_line",
+    "load_module",
+    "quiet",
+    "unused",
+]
 
 #: What a file may lack: numbers that are counted, not learnt.
 COUNTED = frozenset(("position_ids", "token_type_ids", "inv_freq"))
 SHOWN_NAMES = 3
+
+
+class AdapterHabit(NamedTuple):
+    """What an adapter (LoRA) is like where nobody says otherwise."""
+
+    rank: int
+    alpha: float
+    dropout: float
 
 
 class BaseModel:
@@ -35,12 +52,21 @@ class BaseModel:
         precision: ``"auto"`` takes bf16 where the chip computes in it.
         threads: of torch on the CPU; ``None`` leaves torch's own choice.
         own: all weights, where they were trained; the file of the base model's isn't read then.
+        narrow: whether the weights are kept in bf16, where that is the precision.
 
     Raises:
         WeightsError: the weights can't be loaded, or aren't all there.
         ModelError: the trained weights don't fit the base model.
         ConfigError: this machine has no such device.
     """
+
+    #: The class of transformers that loads it.
+    loader: ClassVar[str] = "AutoModel"
+    adapter: ClassVar[AdapterHabit] = AdapterHabit(rank=16, alpha=32.0, dropout=0.05)
+    #: Whether the vectors of the tokens themselves are trained where all weights are. They are half
+    #: of a small encoder's weights, a training set shows a fraction of them, and the others would
+    #: be left behind where they no longer fit.
+    trains_tokens: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -52,19 +78,20 @@ class BaseModel:
         precision: Precision = "auto",
         threads: int | None = None,
         own: Mapping[str, torch.Tensor] | None = None,
+        narrow: bool = False,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         self.base = base
         self.max_length = max_length
-        self.device = _choose_device(device)
+        self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
-        self.tokenizer = _load_tokenizer(base, path, max_length)
-        loaded = _load_model(base, path) if own is None else _built_of(base, path, own)
-        self.module = loaded.to(self.device)
+        self.tokenizer = self._read_tokenizer(path)
+        half = narrow and self.precision == "bf16"
+        self.module = self._load(path, own, torch.bfloat16 if half else torch.float32)
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Self:
+    def of(cls, recipe: Recipe, **options: Any) -> Self:
         """The base model of a training."""
         return cls(
             recipe.base,
@@ -73,7 +100,19 @@ class BaseModel:
             device=recipe.device,
             precision=recipe.precision,
             threads=recipe.threads,
+            **options,
         )
+
+    def _read_tokenizer(self, path: Path) -> Any:
+        return _load_tokenizer(self.base, path, self.max_length)
+
+    def _load(self, path: Path, own: Mapping[str, torch.Tensor] | None, dtype: torch.dtype) -> Any:
+        """The module on its device."""
+        if own is None:
+            loaded = load_module(self.base, path, self.loader, dtype)
+        else:
+            loaded = _built_of(self.base, path, self.loader, own)
+        return loaded.to(self.device)
 
     @property
     def dimensions(self) -> int:
@@ -106,7 +145,12 @@ def choose_precision(wanted: Precision, device: torch.device) -> Precision:
     return "bf16" if able else "fp32"
 
 
-def _choose_device(wanted: str) -> torch.device:
+def choose_device(wanted: str) -> torch.device:
+    """``"auto"`` resolved: a GPU where there is one.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -134,20 +178,33 @@ def _load_tokenizer(base: Base, path: Path, max_length: int) -> Any:
     return tokenizer
 
 
-def _load_model(base: Base, path: Path) -> Any:
-    from transformers import AutoModel
+def load_module(base: Base, path: Path, loader: str, dtype: torch.dtype, **options: Any) -> Any:
+    """A base model's module in evaluation mode.
+
+    Args:
+        base: what it is called.
+        path: the folder it is in.
+        loader: the class of transformers that loads it.
+        dtype: of its weights.
+        options: further ones of ``from_pretrained``.
+
+    Raises:
+        WeightsError: the weights can't be loaded, or aren't all there.
+    """
+    import transformers
 
     try:
         with quiet():
-            model, report = AutoModel.from_pretrained(
+            model, report = getattr(transformers, loader).from_pretrained(
                 path,
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,
                 attn_implementation="sdpa",
-                dtype=torch.float32,
+                dtype=dtype,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # refused below, by name
+                **options,
             )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise WeightsError(
@@ -158,16 +215,16 @@ def _load_model(base: Base, path: Path) -> Any:
     return model.eval()
 
 
-def _built_of(base: Base, path: Path, own: Mapping[str, torch.Tensor]) -> Any:
+def _built_of(base: Base, path: Path, loader: str, own: Mapping[str, torch.Tensor]) -> Any:
     """The base model's architecture with weights of its own."""
-    from transformers import AutoConfig, AutoModel
+    import transformers
 
     try:
         with quiet():
-            config = AutoConfig.from_pretrained(
+            config = transformers.AutoConfig.from_pretrained(
                 path, local_files_only=True, trust_remote_code=False
             )
-            model = AutoModel.from_config(
+            model = getattr(transformers, loader).from_config(
                 config, trust_remote_code=False, attn_implementation="sdpa", dtype=torch.float32
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -182,7 +239,11 @@ def _built_of(base: Base, path: Path, own: Mapping[str, torch.Tensor]) -> Any:
             f"the trained weights don't fit {base.name} ({first_line(error)}). "
             "Train again, or copy the model again."
         ) from error
-    wrong = [*unexpected, *(name for name in missing if not unused(name))]
+    # Weights that are used twice are in the file once.
+    there = {one.data_ptr() for name, one in model.state_dict().items() if name in own}
+    state = model.state_dict()
+    lacking = [name for name in missing if not unused(name) and state[name].data_ptr() not in there]
+    wrong = [*unexpected, *lacking]
     if wrong:
         raise ModelError(
             f"the trained weights don't fit {base.name}: {', '.join(sorted(wrong)[:SHOWN_NAMES])}. "
@@ -211,7 +272,7 @@ def unused(name: str) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says."""
+    """What an error of a library says, in one line."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .course import epochs_for
 from .recipe import Settings
 
-__all__ = ["ENOUGH", "LABELLED", "RANKED", "SPANNED", "Habit"]
+__all__ = ["ENOUGH", "LABELLED", "PAIRED", "RANKED", "SPANNED", "SPOKEN", "Habit"]
 
 #: From so many rows on, tuning a classifier's encoder is taken unless it is clearly worse than a
 #: head; below, only if it is clearly better.
@@ -15,7 +15,7 @@ ENOUGH = 1_000
 
 
 class Habit(NamedTuple):
-    """How an encoder is tuned.
+    """How a base model is tuned.
 
     ``steps`` are the optimizer steps that a small set gets in all, in ``least`` to ``most`` epochs
     (``few`` at most where the set is larger than ``small`` rows). ``held_out`` is the share of the
@@ -62,4 +62,28 @@ RANKED = Habit(
     from_rows=40,
     small=320,
     few=2,
+)
+#: Answers of a language model. Few rows are kept for judging: each is dear to learn from.
+SPOKEN = Habit(
+    8,
+    steps=375,
+    least=1,
+    most=6,
+    held_out=0.05,
+    held_out_most=200,
+    from_rows=1_000,
+    small=200,
+    few=3,
+    weight_decay=0.0,
+)
+#: Pairs of answers.
+PAIRED = Habit(
+    8,
+    steps=100,
+    least=1,
+    most=5,
+    held_out=0.1,
+    held_out_most=200,
+    from_rows=200,
+    weight_decay=0.0,
 )

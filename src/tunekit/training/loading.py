@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from .base_model import BaseModel
 from .card import Artifact
-from .recipe import Precision
+from .recipe import Precision, Writing
 from .trained_weights import adapter_of, own_weights
 
 __all__ = ["Kept"]
@@ -25,6 +25,7 @@ class Kept(NamedTuple):
     device: str = "auto"
     threads: int | None = None
     precision: Precision = "auto"
+    writing: Writing = Writing()
 
     def model(self, kind: type[M]) -> M:
         """Its base model with what was trained of it. ``"auto"`` is fp32 here.

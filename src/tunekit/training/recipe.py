@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ModelError
 from ..shapes import Shape
 
-__all__ = ["Base", "Method", "Precision", "Recipe", "Settings"]
+__all__ = ["GREEDY", "Base", "Family", "Method", "Precision", "Recipe", "Settings", "Writing"]
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
+Family: TypeAlias = Literal["encoder", "causal", "seq2seq"]
 Method: TypeAlias = Literal[
-    "auto", "head", "full", "lora", "bi-encoder", "cross-encoder", "zero-shot"
+    "auto",
+    "head",
+    "full",
+    "lora",
+    "qlora",
+    "dpo",
+    "bi-encoder",
+    "cross-encoder",
+    "zero-shot",
 ]
 
 
@@ -25,8 +34,9 @@ class _Values(BaseModel):
 class Base(_Values):
     """Base weights: what each file has to be, and how tokens become a vector.
 
-    ``files`` has (relative name, SHA-256) pairs. ``max_length`` and ``limit`` count tokens: what
-    the model was made for, and what it can take.
+    ``family`` says what the model is: one that reads, one that goes on writing, or one that reads a
+    text and writes another. ``files`` has (relative name, SHA-256) pairs. ``max_length`` and
+    ``limit`` count tokens: what the model was made for, and what it can take.
     """
 
     name: str
@@ -34,6 +44,7 @@ class Base(_Values):
     pooling: Literal["mean", "cls"] = "mean"
     max_length: int = Field(ge=1)
     limit: int = Field(ge=1)
+    family: Family = "encoder"
 
 
 class Settings(_Values):
@@ -43,7 +54,8 @@ class Settings(_Values):
     the loss (half of it, as optimizers count): ``mean cross-entropy + weight_decay / 2 *
     sum(W ** 2)``; elsewhere it is AdamW's. ``batch_size`` counts the examples of one optimizer
     step, whatever fits into memory at once. ``warmup`` is a share of all steps.
-    ``class_weights="balanced"`` gives every label the same weight in the loss.
+    ``class_weights="balanced"`` gives every label the same weight in the loss. ``beta`` is how dear
+    it is to answer otherwise than the base model would, where preferences are learnt.
     """
 
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -55,7 +67,25 @@ class Settings(_Values):
     warmup: float | None = Field(default=None, ge=0, lt=1)
     lora_rank: int | None = Field(default=None, ge=1)
     lora_alpha: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    beta: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     class_weights: Literal["balanced"] | None = None
+
+
+class Writing(NamedTuple):
+    """How a language model writes an answer.
+
+    A token is the likeliest at ``temperature`` 0; else it is drawn among the likeliest that
+    together have the probability ``top_p``. ``max_tokens`` is what an answer may have; ``None``
+    leaves it to what was learnt.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    max_tokens: int | None = None
+
+
+GREEDY = Writing()
 
 
 class Recipe(_Values):
@@ -64,8 +94,9 @@ class Recipe(_Values):
     ``labels`` are empty where the shape has none. ``device`` is ``"auto"`` or a torch device;
     ``precision`` that of training; ``base_path`` is the folder of the base weights here, ``cache``
     the folder in which embeddings are kept, or ``None``. ``tokens_at_once`` bounds what is computed
-    at once, padding included; ``None`` is what the device takes well. ``checkpoint_seconds`` pass
-    at least between two checkpoints; ``trackers`` are those of accelerate, by name.
+    at once, padding included; ``None`` is what the device takes well. ``save_memory`` has a
+    language model compute anew what it needs on the way back. ``checkpoint_seconds`` pass at least
+    between two checkpoints; ``trackers`` are those of accelerate, by name.
     """
 
     version: Literal[1] = 1
@@ -80,6 +111,7 @@ class Recipe(_Values):
     precision: Precision = "auto"
     cache: str | None = None
     tokens_at_once: int | None = Field(default=None, ge=1)
+    save_memory: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     trackers: tuple[str, ...] = ()
 

@@ -9,7 +9,18 @@ import orjson
 from ..errors import ModelError
 from ..formats.base import Header, Undecoded
 from ..formats.examples import Examples
-from ..shapes import Example, Marks, Order, Passage, Question, Shape, Weights
+from ..shapes import (
+    Better,
+    Example,
+    Marks,
+    Order,
+    Passage,
+    Question,
+    Said,
+    Shape,
+    Turns,
+    Weights,
+)
 
 __all__ = ["read_examples"]
 
@@ -17,6 +28,9 @@ HALVES: dict[Shape, tuple[type, type]] = {
     Shape.LABELLED: (Passage, Weights),
     Shape.SPANNED: (Passage, Marks),
     Shape.RANKED: (Question, Order),
+    Shape.CHAT: (Turns, Said),
+    Shape.PAIR: (Turns, Better),
+    Shape.TEXT_TO_TEXT: (Passage, Said),
 }
 
 

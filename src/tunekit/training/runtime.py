@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..shapes import Shape, Target
+from ..shapes import Outcome, Shape
 from .card import Artifact, read_card
 from .encoder import Progress
 from .loading import Kept
-from .recipe import Precision
+from .recipe import GREEDY, Precision, Writing
 
 __all__ = ["Runtime", "load"]
 
@@ -20,6 +20,9 @@ ANSWERING = {
     Shape.LABELLED: "answering_labels",
     Shape.SPANNED: "answering_spans",
     Shape.RANKED: "answering_options",
+    Shape.CHAT: "language.conversing",
+    Shape.PAIR: "language.conversing",
+    Shape.TEXT_TO_TEXT: "language.rewriting",
 }
 
 
@@ -28,8 +31,8 @@ class Runtime(Protocol):
 
     card: Artifact
 
-    def predict(self, inputs: Sequence[Any], progress: Progress | None = None) -> Sequence[Target]:
-        """One target per input of the artifact's shape, in order.
+    def predict(self, inputs: Sequence[Any], progress: Progress | None = None) -> Sequence[Outcome]:
+        """One outcome per input of the artifact's shape, in order.
 
         Probabilities are those of the network alone: the temperature belongs to the model.
         ``progress`` is told after each batch how many inputs it had; what it raises ends the work.
@@ -44,6 +47,7 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     precision: Precision = "auto",
+    writing: Writing = GREEDY,
 ) -> Runtime:
     """Load an artifact and its base weights.
 
@@ -55,6 +59,7 @@ def load(
         precision: ``"auto"`` is fp32 for one text or a few. Many are computed in bf16 where the
             chip is good at it, as far as that changes no answer; their probabilities may move in
             the second digit. ``"bf16"`` computes everything so, and may change answers.
+        writing: how a language model writes.
 
     Raises:
         ModelError: the artifact can't be read.
@@ -63,6 +68,6 @@ def load(
     """
     card = read_card(artifact)
     module = importlib.import_module(f".{ANSWERING[card.shape]}", __package__)
-    kept = Kept(card, artifact, base_path, device, threads, precision)
+    kept = Kept(card, artifact, base_path, device, threads, precision, writing)
     runtime: Runtime = module.answering(kept)
     return runtime

@@ -17,7 +17,7 @@ from .work import Progress, Work
 __all__ = ["clear_stages", "stage"]
 
 #: What of a recipe may differ between two processes that work on the same training.
-ANYWHERE = {"base_path", "cache", "checkpoint_seconds", "trackers"}
+ANYWHERE = {"base_path", "cache", "checkpoint_seconds", "save_memory", "trackers"}
 
 
 def stage(work: Work, name: str, course: Course) -> Stage:

@@ -1,8 +1,4 @@
-"""A base model's own weights, where they are trained: all of them, or an adapter put on them.
-
-The vectors of the tokens themselves stay as they are. They are half of a small model's weights, a
-training set shows a fraction of them, and the others would be left behind where they no longer fit.
-"""
+"""A base model's own weights, where they are trained: all of them, or an adapter put on them."""
 
 from __future__ import annotations
 
@@ -21,7 +17,6 @@ from .recipe import Settings
 
 __all__ = ["Trained", "adapter_of", "make_trainable", "own_weights", "taken_from", "trainable"]
 
-LORA_RANK, LORA_ALPHA, LORA_DROPOUT = 16, 32.0, 0.05
 RANK, ALPHA = "lora_rank", "lora_alpha"
 
 
@@ -38,14 +33,16 @@ def make_trainable(model: BaseModel, method: Literal["full", "lora"], settings: 
     """Let gradients into ``model.module``, for ``"lora"`` into an adapter around it alone."""
     model.module.requires_grad_(method == "full")
     if method == "lora":
-        rank = settings.lora_rank or LORA_RANK
-        alpha = settings.lora_alpha or rank * LORA_ALPHA / LORA_RANK
+        usual = model.adapter
+        rank = settings.lora_rank or usual.rank
+        alpha = settings.lora_alpha or rank * usual.alpha / usual.rank
         # What it begins with is random, and the same seed is to give the same model.
         with torch.random.fork_rng([]):
             torch.manual_seed(settings.seed)
             _adapt(model, rank, alpha)
         return
-    model.module.get_input_embeddings().requires_grad_(False)
+    if not model.trains_tokens:
+        model.module.get_input_embeddings().requires_grad_(False)
     for name, parameter in model.module.named_parameters():
         if unused(name):
             parameter.requires_grad_(False)
@@ -60,14 +57,22 @@ def taken_from(model: BaseModel) -> Trained:
     """The trained weights of a model that :func:`make_trainable` was called for."""
     adapter = getattr(model.module, "peft_config", None)
     if adapter is None:
-        state = model.module.state_dict()
-        own = {name: one for name, one in state.items() if not unused(name)}
+        own = {name: one for name, one in _once(model.module) if not unused(name)}
         return Trained("own", {ENCODER: own}, {})
     from peft import get_peft_model_state_dict
 
     config = next(iter(adapter.values()))
     options = {RANK: int(config.r), ALPHA: float(config.lora_alpha)}
     return Trained("adapter", {ADAPTER: get_peft_model_state_dict(model.module)}, options)
+
+
+def _once(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of a module by name; one that is used twice, as by tied weights, comes once."""
+    seen = set[int]()
+    for name, one in module.state_dict().items():
+        if one.data_ptr() not in seen or not one.numel():
+            seen.add(one.data_ptr())
+            yield name, one
 
 
 def own_weights(card: Artifact, artifact: Path) -> Mapping[str, torch.Tensor] | None:
@@ -111,7 +116,7 @@ def _adapt(model: BaseModel, rank: int, alpha: float) -> None:
     settings: dict[str, Any] = {
         "r": rank,
         "lora_alpha": alpha,
-        "lora_dropout": LORA_DROPOUT,
+        "lora_dropout": model.adapter.dropout,
         "target_modules": "all-linear",
         "exclude_modules": r".*\bpooler\b.*",  # it has no part in what comes out
     }

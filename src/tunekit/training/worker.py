@@ -25,7 +25,14 @@ from .work import Learnt, Work
 __all__ = ["train"]
 
 #: The learner of each shape: a module with ``learn(work)``. Only the one at work is loaded.
-LEARNERS = {Shape.LABELLED: "labelled", Shape.SPANNED: "spanned", Shape.RANKED: "ranked"}
+LEARNERS = {
+    Shape.LABELLED: "labelled",
+    Shape.SPANNED: "spanned",
+    Shape.RANKED: "ranked",
+    Shape.CHAT: "language.answers",
+    Shape.PAIR: "language.pairs",
+    Shape.TEXT_TO_TEXT: "language.rewriting",
+}
 VERSIONS_OF = (
     "tunekit-sdk", "torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft",
     "numpy",

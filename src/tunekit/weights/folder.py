@@ -53,6 +53,7 @@ class BaseWeights(NamedTuple):
     ``files`` has the SHA-256 of each file that is read, by its name relative to ``path``.
     ``max_length`` is the number of tokens the model was made for, ``limit`` what it can take.
     ``family`` is what kind of model it is; ``pooling`` means something for encoders only.
+    ``gguf`` is the one file of a model that is a GGUF yet, which says nothing else of itself here.
     """
 
     name: str
@@ -62,6 +63,7 @@ class BaseWeights(NamedTuple):
     max_length: int
     limit: int
     family: Family = "encoder"
+    gguf: str | None = None
 
 
 def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = None) -> BaseWeights:

@@ -61,6 +61,11 @@ def token_counter(weights: BaseWeights) -> TokenCounter:
         if error.name != "tokenizers":
             raise
         raise MissingExtra("counting tokens needs tokenizers.", extra="local") from error
+    if weights.gguf is not None:
+        raise WeightsError(
+            f"{weights.name}: its tokenizer is in {weights.gguf}, which isn't converted yet. "
+            "A first tune or baseline with it does that."
+        )
     if FILE in weights.files:
         way_out = "Put the model there again."
         verify(weights.path, {FILE: weights.files[FILE]}, way_out=way_out)

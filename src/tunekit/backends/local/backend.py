@@ -1,4 +1,4 @@
-"""The local backend: encoders, trained and served on this machine."""
+"""The local backend: encoders and language models, trained and served on this machine."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
 from ...training.card import read_card
 from ...training.folder import RunFolder
-from ...training.recipe import Method, Precision, Settings
-from ...weights import locate
+from ...training.recipe import Method, Precision, Settings, Writing
+from ...weights import known_family
 from ..base import Event, Journal, ModelRef, Ref, Serving, State, Status, Trained
+from .bases import base_weights, require_family
 from .curve import curve_of_run
 from .estimates import estimate
 from .exports import export, kinds_of
 from .kept import check_kept, keep
-from .methods import ROUTES, knobs_of
+from .methods import ENCODER, LANGUAGE_MODEL, ROUTES, default_base, family_of, knobs_of
 from .models import Models, require_extra
 from .process import start, stop
 from .recipes import Machine, check_machine, recipe, settings_for
@@ -56,6 +57,13 @@ class LocalBackend:
         checkpoint_seconds: at least so long between two checkpoints of a training.
         trackers: names of accelerate's experiment trackers that each step is told to, such as
             ``["tensorboard"]``; their packages have to be installed.
+        save_memory: whether a language model computes anew what it needs on the way back
+            (activation checkpointing): a third more time, and much less memory.
+        max_tokens: that an answer of a language model may have; ``None`` is twice the longest that
+            was learnt.
+        temperature: at which a language model draws the tokens of an answer; 0 takes the likeliest.
+        top_p: it draws among the likeliest tokens that together have this probability.
+        sampling_seed: of what is drawn. The same prompt and seed give the same answer.
 
     Raises:
         ConfigError: a value that can't be one; the message says which.
@@ -76,6 +84,11 @@ class LocalBackend:
         tokens_at_once: int | None = None,
         checkpoint_seconds: float = 60.0,
         trackers: Sequence[str] = (),
+        save_memory: bool = False,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        sampling_seed: int = 0,
     ) -> None:
         self.name = name
         self._home = Path(home)
@@ -89,6 +102,8 @@ class LocalBackend:
             tokens_at_once,
             checkpoint_seconds,
             tuple(trackers),
+            save_memory,
+            Writing(temperature, top_p, sampling_seed, max_tokens),
         )
         check_machine(name, self._machine)
         self._models = Models(self._home, self._machine)
@@ -110,16 +125,24 @@ class LocalBackend:
             "tokens_at_once": (self._machine.tokens_at_once, None),
             "checkpoint_seconds": (self._machine.checkpoint_seconds, 60.0),
             "trackers": (list(self._machine.trackers), []),
+            "save_memory": (self._machine.save_memory, False),
+            "max_tokens": (self._machine.writing.max_tokens, None),
+            "temperature": (self._machine.writing.temperature, 0.0),
+            "top_p": (self._machine.writing.top_p, 1.0),
+            "sampling_seed": (self._machine.writing.seed, 0),
         }
         return {name: value for name, (value, usual) in given.items() if value != usual}
 
     @property
     def default_model(self) -> str:
-        """The base model that is taken where none is named."""
-        return self._model or "minilm"
+        """The base model that is taken where none is named, for tasks that need only be read."""
+        return self._model or ENCODER
+
+    def model_for(self, task: Task) -> str:
+        return self._model or default_base(task.offers)
 
     def routes(self, model: str) -> Sequence[Route]:
-        return ROUTES
+        return ROUTES[known_family(model, home=self._home)]
 
     def hyperparameters(self, route: Route, given: Mapping[str, Any]) -> Mapping[str, Any]:
         settings = settings_for(self.name, route, given)
@@ -137,17 +160,20 @@ class LocalBackend:
             return journal.run_id
         require_extra(self.name)
         route = work.route
-        if route not in ROUTES:
-            ways = ", ".join(f"{one.method!r} for {one.shape}" for one in ROUTES)
+        ways = ROUTES[None]
+        if route not in ways:
+            there = ", ".join(f"{one.method!r} for {one.shape}" for one in ways)
             raise UnsupportedTask(
-                f"{self.name}: no method {route.method!r} for {route.shape}; there is {ways}."
+                f"{self.name}: no method {route.method!r} for {route.shape}; there is {there}."
             )
+        weights = base_weights(work.model, home=self._home)
+        require_family(weights, family_of(route.shape), f"method {route.method!r}")
         told = recipe(
             cast("Method", route.method),
             route.shape,
             backend=self.name,
             task=work.task,
-            weights=locate(work.model, home=self._home),
+            weights=weights,
             settings=settings_for(self.name, route, work.hyperparameters),
             machine=self._machine,
         )
@@ -232,22 +258,27 @@ class LocalBackend:
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         require_extra(self.name)
-        untrained: dict[Shape, Method] = {
-            Shape.LABELLED: "zero-shot",
-            Shape.RANKED: "bi-encoder",
-        }
+        chats = known_family(model, home=self._home) == "causal"
+        untrained: dict[Shape, Method] = (
+            {Shape.CHAT: "zero-shot", Shape.PAIR: "zero-shot"}
+            if chats
+            else {Shape.LABELLED: "zero-shot", Shape.RANKED: "bi-encoder"}
+        )
         shape = next((one for one in task.offers if one in untrained), None)
         if shape is None:
             raise UnsupportedTask(
-                f"{self.name}: no zero-shot answers for {task.kind}; there are for classification "
-                "and for choosing between options."
+                f"{self.name}: {model!r} gives no answers to {task.kind} without training; it does "
+                "for classification and for choosing between options. A language model, such as "
+                f"{LANGUAGE_MODEL!r}, answers all."
             )
+        weights = base_weights(model, home=self._home)
+        require_family(weights, family_of(shape), "an answer without training")
         told = recipe(
             untrained[shape],
             shape,
             backend=self.name,
             task=task,
-            weights=locate(model, home=self._home),
+            weights=weights,
             settings=Settings(),
             machine=self._machine,
         )

@@ -108,7 +108,7 @@ class Costs:
     def of(self, route: Route) -> Candidate:
         """What one method costs."""
         about = ABOUT.get((route.shape, route.method), "")
-        if self._size is None or self._basis is None:
+        if self._size is None or self._basis is None or route.shape not in HABITS:
             return Candidate(route.method, note=about)
         known = _Known(self._size, self._basis)
         everything, missing = self._lengths.reading(gpu=known.basis.gpu, cache=known.basis.cache)

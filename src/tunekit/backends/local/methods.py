@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...planning import Route
 from ...shapes import Shape
+from ...weights import Family
 
-__all__ = ["ROUTES", "Knobs", "knobs_of"]
+__all__ = ["ROUTES", "Knobs", "default_base", "family_of", "knobs_of"]
 
 FORMAT = "examples"
+#: The base models of the catalogue.
+ENCODER, LANGUAGE_MODEL = "minilm", "smollm2-135m"
 ALONG = frozenset(("context",))
 RANKED = frozenset(("context", "ties", "ranking"))
 
+QUOTED = frozenset(("context", "overlap"))
+
 #: In order of preference: the first that a task offers a shape for is what is taken where nobody
 #: names a method.
-ROUTES = (
+READING = (
     Route("auto", Shape.LABELLED, FORMAT),
     Route("head", Shape.LABELLED, FORMAT),
     Route("full", Shape.LABELLED, FORMAT),
@@ -27,6 +32,23 @@ ROUTES = (
     Route("bi-encoder", Shape.RANKED, FORMAT, RANKED),
     Route("cross-encoder", Shape.RANKED, FORMAT, RANKED),
 )
+WRITING = (
+    Route("lora", Shape.CHAT, FORMAT, QUOTED),
+    Route("full", Shape.CHAT, FORMAT, QUOTED),
+    Route("qlora", Shape.CHAT, FORMAT, QUOTED),
+    Route("dpo", Shape.PAIR, FORMAT, RANKED),
+)
+REWRITING = (
+    Route("lora", Shape.TEXT_TO_TEXT, FORMAT),
+    Route("full", Shape.TEXT_TO_TEXT, FORMAT),
+)
+#: By what the base model is; where nobody knows yet, it may be any of them.
+ROUTES: Mapping[Family | None, tuple[Route, ...]] = {
+    "encoder": READING,
+    "causal": WRITING,
+    "seq2seq": REWRITING,
+    None: (*READING, *REWRITING, *WRITING),
+}
 
 ALWAYS = frozenset(("seed", "max_length"))
 STEPS = frozenset(("epochs", "learning_rate", "batch_size", "warmup"))
@@ -68,6 +90,8 @@ AUTO = Knobs(
 )
 TUNED = Knobs(ALWAYS | STEPS | DECAY | WEIGHTED)
 ADAPTED = Knobs(TUNED.there | LORA)
+SPOKEN = Knobs(TUNED.there - WEIGHTED)
+ADAPTED_SPEECH = Knobs(SPOKEN.there | LORA)
 
 KNOBS: Mapping[tuple[Shape, str], Knobs] = {
     (Shape.LABELLED, "auto"): AUTO,
@@ -79,9 +103,39 @@ KNOBS: Mapping[tuple[Shape, str], Knobs] = {
     (Shape.RANKED, "auto"): Knobs(TUNED.there - WEIGHTED),
     (Shape.RANKED, "bi-encoder"): Knobs(TUNED.there - WEIGHTED),
     (Shape.RANKED, "cross-encoder"): Knobs(TUNED.there - WEIGHTED),
+    (Shape.CHAT, "lora"): ADAPTED_SPEECH,
+    (Shape.CHAT, "full"): SPOKEN,
+    (Shape.CHAT, "qlora"): ADAPTED_SPEECH,
+    (Shape.PAIR, "dpo"): Knobs(ADAPTED_SPEECH.there | frozenset(("beta",))),
+    (Shape.TEXT_TO_TEXT, "lora"): ADAPTED_SPEECH,
+    (Shape.TEXT_TO_TEXT, "full"): SPOKEN,
 }
 
 
 def knobs_of(route: Route) -> Knobs:
     """The settings of one of :data:`ROUTES`."""
     return KNOBS[route.shape, route.method]
+
+
+def family_of(shape: Shape) -> Family:
+    """What a base model has to be to be trained in this shape.
+
+    Example:
+        >>> family_of(Shape.CHAT)
+        'causal'
+    """
+    for family, routes in ROUTES.items():
+        if family is not None and any(route.shape is shape for route in routes):
+            return family
+    raise ValueError(f"nothing is trained in shape {shape}")
+
+
+def default_base(offers: Sequence[Shape]) -> str:
+    """The base model for a task that offers these shapes, where nobody names one.
+
+    Example:
+        >>> default_base([Shape.TEXT_TO_TEXT, Shape.CHAT])
+        'smollm2-135m'
+    """
+    read = any(route.shape in offers for route in READING)
+    return ENCODER if read else LANGUAGE_MODEL

@@ -16,11 +16,12 @@ import orjson
 
 from ...durable import new_folder, write_file
 from ...errors import BackendError, MissingExtra, ModelError, StoreError
-from ...shapes import Failure, Input, Outcome, Passage, Question, Shape
+from ...shapes import Failure, Input, Outcome, Passage, Question, Shape, Turns
 from ...training.card import CARD, read_card
 from ...training.recipe import Recipe
 from ...training.threads import patient_threads
-from ...weights import locate, verify
+from ...weights import verify
+from .bases import base_weights
 from .kept import BASE
 from .recipes import Machine
 
@@ -144,7 +145,7 @@ class Models:
         """The base weights of a recipe, found again by name where they were moved."""
         folder = Path(recipe.base_path)
         if not folder.is_dir():
-            folder = locate(recipe.base.name, home=self._home).path
+            folder = base_weights(recipe.base.name, home=self._home).path
         verify(
             folder,
             dict(recipe.base.files),
@@ -171,6 +172,7 @@ class Models:
                 device=self._machine.device,
                 threads=self._machine.threads,
                 precision=self._machine.precision,
+                writing=self._machine.writing,
             )
         self._loaded.move_to_end(key)
         while len(self._loaded) > LOADED_AT_ONCE:
@@ -191,20 +193,33 @@ def require_extra(backend: str) -> None:
             )
 
 
+#: What a model of each shape reads, in words.
+READS: Mapping[Shape, tuple[type, str]] = {
+    Shape.LABELLED: (Passage, "a text"),
+    Shape.SPANNED: (Passage, "a text"),
+    Shape.TEXT_TO_TEXT: (Passage, "a text"),
+    Shape.RANKED: (Question, "a question with options"),
+    Shape.CHAT: (Turns, "a conversation"),
+    Shape.PAIR: (Turns, "a conversation"),
+}
+
+
 def _refusal(asked: Input, shape: Shape) -> Failure | None:
     """Why a model of this shape can't answer an input."""
+    kind, wanted = READS[shape]
+    if not isinstance(asked, kind):
+        return Failure("wrong-input", f"this model reads {wanted}, not {type(asked).__name__}")
     match asked:
-        case Passage(text, context) if shape != Shape.RANKED:
-            if context is not None and shape == Shape.LABELLED:
+        case Passage(text, context):
+            if context is not None and shape != Shape.SPANNED:
                 return Failure("wrong-input", "this model reads a text without context")
             texts = [text, context or ""]
-        case Question(question, options, context) if shape == Shape.RANKED:
+        case Question(question, options, context):
             if not options:
                 return Failure("wrong-input", "there are no options to choose from")
             texts = [question, context or "", *options]
-        case _:
-            wanted = "a question with options" if shape == Shape.RANKED else "a text"
-            return Failure("wrong-input", f"this model reads {wanted}, not {type(asked).__name__}")
+        case Turns(turns):
+            texts = [turn.text for turn in turns]
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:

@@ -14,7 +14,7 @@ from ...errors import ConfigError, HyperparameterError, UnsupportedTask, did_you
 from ...planning import Route
 from ...shapes import Shape
 from ...tasks.base import Task
-from ...training.recipe import Base, Method, Precision, Recipe, Settings
+from ...training.recipe import Base, Method, Precision, Recipe, Settings, Writing
 from ...weights import BaseWeights
 from .methods import knobs_of
 
@@ -36,6 +36,8 @@ class Machine(NamedTuple):
     tokens_at_once: int | None = None
     checkpoint_seconds: float = 60.0
     trackers: tuple[str, ...] = ()
+    save_memory: bool = False
+    writing: Writing = Writing()
 
 
 def check_machine(backend: str, machine: Machine) -> None:
@@ -62,6 +64,7 @@ def check_machine(backend: str, machine: Machine) -> None:
             f"{backend}: checkpoint_seconds={machine.checkpoint_seconds!r}. Give the seconds "
             "between two checkpoints, from 0."
         )
+    _check_writing(backend, machine.writing)
     if not all(machine.trackers):
         raise ConfigError(
             f"{backend}: trackers={list(machine.trackers)!r}. Give names, such as ['tensorboard']."
@@ -71,6 +74,25 @@ def check_machine(backend: str, machine: Machine) -> None:
             f"{backend}: no precision {precision!r}. "
             f"{did_you_mean(str(precision), get_args(Precision))}"
         )
+
+
+def _check_writing(backend: str, writing: Writing) -> None:
+    if writing.max_tokens is not None and (
+        type(writing.max_tokens) is not int or writing.max_tokens < 1
+    ):
+        raise ConfigError(
+            f"{backend}: max_tokens={writing.max_tokens!r}. Give a whole number from 1, or leave "
+            "it out."
+        )
+    if not 0 <= writing.temperature < math.inf:
+        raise ConfigError(
+            f"{backend}: temperature={writing.temperature!r}. Give a number from 0; 0 takes the "
+            "likeliest token."
+        )
+    if not 0 < writing.top_p <= 1:
+        raise ConfigError(f"{backend}: top_p={writing.top_p!r}. Give a number above 0, up to 1.")
+    if type(writing.seed) is not int or not 0 <= writing.seed < 2**63:
+        raise ConfigError(f"{backend}: sampling_seed={writing.seed!r}. Give a whole number from 0.")
 
 
 def settings_for(backend: str, route: Route, given: Mapping[str, Any]) -> Settings:
@@ -131,6 +153,7 @@ def recipe(
         pooling=weights.pooling,
         max_length=weights.max_length,
         limit=weights.limit,
+        family=weights.family,
     )
     return Recipe(
         method=method,
@@ -146,4 +169,5 @@ def recipe(
         tokens_at_once=machine.tokens_at_once,
         checkpoint_seconds=machine.checkpoint_seconds,
         trackers=machine.trackers,
+        save_memory=machine.save_memory,
     )
