@@ -13,11 +13,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from . import loop
-from .backends.base import Backend, Batches, Keeps, ModelRef, Predicts
+from .backends.base import Backend, Batches, Keeps, ModelRef, Predicts, Serving, exporter
 from .backends.registry import build_backend, task_class
 from .data.dataset import Dataset
 from .durable import disk_errors, new_folder, write_file
 from .errors import DataError, InputError, ModelError, UnsupportedTask
+from .model_card import model_card
 from .planning import BackendSpec
 from .shapes import Asked, Failure, Input, Outcome, Shape
 from .tasks.base import Prompt, Task
@@ -309,18 +310,32 @@ class Model:
                 (folder / "artifact").mkdir()
                 self.backend.save(self.ref, folder / "artifact")
             write_file(folder / "model.json", saved.model_dump_json(indent=1).encode())
+            write_file(folder / "README.md", model_card(self).encode())
         return path
 
     def export(self, kind: str, path: str | Path) -> Path:
-        """Write the model in another tool's format.
+        """Write the model in another tool's format, into a new folder with a card.
+
+        What is written is compared with this model first.
+
+        Args:
+            kind: ``"safetensors"``; of encoders also ``"onnx"``; of language models also
+                ``"gguf"`` and ``"gguf-q8_0"``.
+            path: new.
 
         Raises:
-            UnsupportedTask: this model can't be written so.
+            UnsupportedTask: this model can't be written so; the message says what there is.
+            MissingExtra: the packages that it takes aren't installed.
+            ModelError: what was written doesn't answer as this model does.
+            StoreError: the folder exists, or the disk refused. Nothing is left behind.
         """
-        raise UnsupportedTask(
-            f"a {self.task.kind} model of backend {self.spec.name!r} can't be exported as "
-            f"{kind!r} to {path}; save() writes it as safetensors and JSON"
-        )
+        path = Path(path)
+        backend = exporter(self.backend, self.ref, kind)
+        with new_folder(path) as folder:
+            known = Serving(self.prompt.turns, self.temperature)
+            backend.export(self.ref, kind, folder, known)
+            write_file(folder / "README.md", model_card(self, kind).encode())
+        return path
 
 
 class _Answering:

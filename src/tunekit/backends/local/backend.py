@@ -13,13 +13,15 @@ from ...errors import BackendError, NotFound, UnsupportedTask
 from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
+from ...training.card import read_card
 from ...training.folder import RunFolder
 from ...training.recipe import Method, Precision, Settings, Sharding, Writing
 from ...weights import known_family
-from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from ..base import Event, Journal, ModelRef, Ref, Serving, State, Status, Trained
 from .bases import base_weights, require_family
 from .curve import curve_of_run
 from .estimates import estimate
+from .exports import export, kinds_of
 from .kept import check_kept, keep
 from .methods import ENCODER, LANGUAGE_MODEL, ROUTES, default_base, family_of, knobs_of
 from .models import Models, require_extra
@@ -312,6 +314,15 @@ class LocalBackend:
     def open(self, folder: Path) -> ModelRef:
         check_kept(folder)
         return ModelRef(self.name, f"folder:{folder.resolve()}")
+
+    def exports(self, ref: ModelRef) -> Sequence[str]:
+        return kinds_of(read_card(self._models.place(ref.id).artifact).shape)
+
+    def export(self, ref: ModelRef, kind: str, folder: Path, serving: Serving) -> None:
+        require_extra(self.name)
+        place = self._models.place(ref.id)
+        card = read_card(place.artifact)
+        self._models.on_thread(lambda: export(card, place, kind, folder, serving)).result()
 
     def _run(self, ref: Ref) -> RunFolder:
         folder = self._home / "runs" / Path(ref).name
