@@ -74,6 +74,7 @@ def _train(run: RunFolder, recipe: Recipe) -> dict[str, Any]:
         **({"processes": count()} if count() > 1 else {}),
         "rows": len(train),
         "seconds": round(time.monotonic() - started, 2),
+        "cpu_seconds": round(time.process_time(), 2),
         "timings": timings.rounded(),
         **learnt.metrics,
     }

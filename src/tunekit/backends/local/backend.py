@@ -279,7 +279,9 @@ class LocalBackend:
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         require_extra(self.name)
-        chats = known_family(model, home=self._home) == "causal"
+        # Who doesn't know it yet has to fetch it, to say how it can answer.
+        known = known_family(model, home=self._home)
+        chats = (known or base_weights(model, home=self._home).family) == "causal"
         untrained: dict[Shape, Method] = (
             {Shape.CHAT: "zero-shot", Shape.PAIR: "zero-shot"}
             if chats
