@@ -11,7 +11,7 @@ from typing import Any, cast
 from ...durable import write_file
 from ...errors import BackendError, NotFound, UnsupportedTask
 from ...planning import Estimate, Route, Setup, Work
-from ...shapes import Input, Outcome, Shape
+from ...shapes import Failure, Input, Outcome, Shape
 from ...tasks.base import Task
 from ...training.card import read_card
 from ...training.folder import RunFolder
@@ -26,7 +26,7 @@ from .kept import check_kept, keep
 from .methods import ENCODER, LANGUAGE_MODEL, ROUTES, default_base, family_of, knobs_of
 from .models import Models, require_extra
 from .process import Crew, start, stop
-from .recipes import Machine, check_machine, recipe, settings_for
+from .recipes import Machine, check_machine, check_writing, recipe, settings_for
 
 __all__ = ["LocalBackend"]
 
@@ -276,6 +276,11 @@ class LocalBackend:
             return await asyncio.wrap_future(answers)
         finally:
             abandoned.set()  # cancelled: the thread stops at its next batch
+
+    def write(self, ref: ModelRef, asked: Input, how: Mapping[str, Any]) -> Iterator[str | Failure]:
+        writing = self._machine.writing._replace(**how)
+        check_writing(self.name, writing)
+        return self._models.write(ref.id, asked, writing)
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         require_extra(self.name)

@@ -26,7 +26,7 @@ from ...training.recipe import (
 from ...weights import BaseWeights
 from .methods import knobs_of
 
-__all__ = ["Machine", "check_machine", "recipe", "settings_for"]
+__all__ = ["Machine", "check_machine", "check_writing", "recipe", "settings_for"]
 
 #: Torch's names of what it computes on. Whether one is there is seen when a model is loaded.
 DEVICES = ("auto", "cpu", "cuda", "hpu", "mps", "mtia", "xla", "xpu")
@@ -79,7 +79,7 @@ def check_machine(backend: str, machine: Machine) -> None:
             f"{backend}: checkpoint_seconds={machine.checkpoint_seconds!r}. Give the seconds "
             "between two checkpoints, from 0."
         )
-    _check_writing(backend, machine.writing)
+    check_writing(backend, machine.writing)
     if not all(machine.trackers):
         raise ConfigError(
             f"{backend}: trackers={list(machine.trackers)!r}. Give names, such as ['tensorboard']."
@@ -91,7 +91,12 @@ def check_machine(backend: str, machine: Machine) -> None:
         )
 
 
-def _check_writing(backend: str, writing: Writing) -> None:
+def check_writing(backend: str, writing: Writing) -> None:
+    """Check how a language model is to write.
+
+    Raises:
+        ConfigError: a value that can't be one; the message says which.
+    """
     if writing.max_tokens is not None and (
         type(writing.max_tokens) is not int or writing.max_tokens < 1
     ):
