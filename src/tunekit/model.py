@@ -146,12 +146,13 @@ class Model:
         """The words of one answer in pieces, while a language model writes them.
 
         Args:
-            x: one input, as for :meth:`predict`; ``fields`` are further fields of it.
+            x: one input, as for :meth:`predict`.
             temperature: at which tokens are drawn; 0 takes the likeliest. This and what follows is
                 the backend's own where it isn't given.
             top_p: tokens are drawn among the likeliest that together have this probability.
             max_tokens: that the answer may have.
             seed: of what is drawn.
+            fields: further fields of the input.
 
         Returns:
             The pieces. Joined they are what the model said, before the task reads it.
