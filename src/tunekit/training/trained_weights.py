@@ -118,8 +118,9 @@ def _adapt(model: BaseModel, rank: int, alpha: float) -> None:
         "lora_alpha": alpha,
         "lora_dropout": model.adapter.dropout,
         "target_modules": "all-linear",
-        "exclude_modules": r".*\bpooler\b.*",  # it has no part in what comes out
     }
+    if any("pooler" in name.split(".") for name, _ in model.module.named_modules()):
+        settings["exclude_modules"] = r".*\bpooler\b.*"  # it has no part in what comes out
     with warnings.catch_warnings():
         # peft asks transformers by a name that was given up; nobody here can do anything about it.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)

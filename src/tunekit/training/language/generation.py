@@ -16,7 +16,8 @@ import torch
 
 from ..memory import with_less
 from ..recipe import GREEDY, Writing
-from .language_model import LanguageModel, with_cache
+from .language_model import LanguageModel
+from .remembering import remembered
 
 __all__ = ["Prompt", "Written", "write", "write_on"]
 
@@ -166,9 +167,8 @@ class _Batch:
                 # Nothing is filled up where all are of one length: then a quicker way is taken.
                 attention_mask=None if bool(self._mask.all()) else self._mask,
                 position_ids=positions,
-                use_cache=True,
+                **remembered(self._module, self._cache),
                 logits_to_keep=1,
-                **with_cache(self._module, self._cache),
             )
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from ...errors import ConfigError, WeightsError
 from ..base_model import AdapterHabit, BaseModel, first_line, load_module, quiet
 from .speech import Speech
 
-__all__ = ["LanguageModel", "QuantisedModel", "narrowed", "with_cache"]
+__all__ = ["LanguageModel", "QuantisedModel", "narrowed"]
 
 
 class LanguageModel(BaseModel):
@@ -44,9 +43,11 @@ class LanguageModel(BaseModel):
     def save_memory(self) -> None:
         """Compute what is needed on the way back anew instead of keeping it: more time, and much
         less memory."""
-        self.module.gradient_checkpointing_enable(
-            gradient_checkpointing_kwargs={"use_reentrant": False}
-        )
+        how = {"use_reentrant": False}
+        if hasattr(self.module, "activation_checkpointing_enable"):  # its newer name
+            self.module.activation_checkpointing_enable(how)
+        else:
+            self.module.gradient_checkpointing_enable(how)
         # Where the base's own weights ask for no gradient, none would reach an adapter otherwise.
         self.module.enable_input_require_grads()
 
@@ -105,10 +106,3 @@ def narrowed(module: Any) -> Any:
     for one in module.parameters():
         one.data = one.data.to(torch.bfloat16)
     return module
-
-
-def with_cache(module: Any, cache: Any) -> dict[str, Any]:
-    """The argument by which a module of transformers takes the keys and values that it has seen.
-    Its name isn't the same in all versions."""
-    known = inspect.signature(module.forward).parameters
-    return {"cache" if "cache" in known else "past_key_values": cache}
