@@ -17,7 +17,7 @@ from .narrow_writing import narrow_copy, write_many
 from .scoring import choice_odds
 from .sequences import read_asked
 
-__all__ = ["Conversing", "answering"]
+__all__ = ["ROOM", "Conversing", "answering", "cut_short", "trained_in"]
 
 #: So few answers are quick enough as they are.
 MANY = 24
@@ -88,7 +88,7 @@ class Conversing:
                 yield text[len(said) :]
                 said = text
         if not ended:
-            yield _cut(len(ids))
+            yield cut_short(len(ids))
 
     @property
     def _limit(self) -> int:
@@ -118,11 +118,12 @@ class Conversing:
 
     def _said(self, answer: Written) -> Said | Failure:
         if not answer.ended:
-            return _cut(len(answer.ids))
+            return cut_short(len(answer.ids))
         return Said(self._model.speech.said(answer.ids))
 
 
-def _cut(tokens: int) -> Failure:
+def cut_short(tokens: int) -> Failure:
+    """An answer that was ended by us."""
     return Failure("cut-short", f"the answer didn't end within {tokens:,} tokens. Raise max_tokens")
 
 
@@ -140,7 +141,7 @@ def answering(kept: Kept) -> Conversing:
     auto = kept.precision == "auto"
     device = choose_device(kept.device)
     if auto and device.type != "cpu":
-        kept = kept._replace(precision=_trained_in(kept.card))
+        kept = kept._replace(precision=trained_in(kept.card))
     model = kept.model(LanguageModel)
     if model.precision == "bf16":
         narrowed(model.module)
@@ -148,5 +149,6 @@ def answering(kept: Kept) -> Conversing:
     return Conversing(kept.card, model, quick=quick, writing=kept.writing)
 
 
-def _trained_in(card: Artifact) -> Any:
+def trained_in(card: Artifact) -> Any:
+    """The precision that a model was trained in."""
     return card.precision if card.precision in ("fp32", "bf16") else "fp32"

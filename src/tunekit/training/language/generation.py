@@ -19,7 +19,7 @@ from ..recipe import GREEDY, Writing
 from .language_model import LanguageModel
 from .remembering import remembered
 
-__all__ = ["Prompt", "Written", "write", "write_on"]
+__all__ = ["Batch", "Prompt", "Written", "write", "write_on"]
 
 #: Tokens of prompts and answers whose keys and values are held at once.
 CPU_TOKENS, GPU_TOKENS = 8_192, 131_072
@@ -49,6 +49,7 @@ def write(
     prompts: Sequence[Prompt],
     writing: Writing = GREEDY,
     progress: Callable[[int], None] | None = None,
+    kind: type[Batch] | None = None,
 ) -> list[Written]:
     """The answers to these prompts, in order.
 
@@ -58,11 +59,13 @@ def write(
         prompts: one or more.
         writing: how tokens are taken.
         progress: told after each batch how many prompts it had.
+        kind: how a batch of such a model is computed.
     """
+    kind = kind or Batch
     found: list[Written | None] = [None] * len(prompts)
     for places in _batches(prompts, model.device):
         some = [prompts[place] for place in places]
-        answers = with_less(partial(_in_parts, model, module, some, writing), len(some))
+        answers = with_less(partial(_in_parts, kind, model, module, some, writing), len(some))
         for place, answer in zip(places, answers, strict=True):
             found[place] = answer
         if progress is not None:
@@ -71,10 +74,13 @@ def write(
 
 
 def write_on(
-    model: LanguageModel, prompt: Prompt, writing: Writing = GREEDY
+    model: LanguageModel,
+    prompt: Prompt,
+    writing: Writing = GREEDY,
+    kind: type[Batch] | None = None,
 ) -> Iterator[tuple[int, bool]]:
     """The tokens of one answer as they come, each with whether it ends the answer."""
-    batch = _Batch(model, model.module, [prompt], writing)
+    batch = (kind or Batch)(model, model.module, [prompt], writing)
     while batch.open:
         for _, token, ended in batch.step():
             yield token, ended
@@ -98,6 +104,7 @@ def _batches(prompts: Sequence[Prompt], device: torch.device) -> Iterator[list[i
 
 
 def _in_parts(
+    kind: type[Batch],
     model: LanguageModel,
     module: Any,
     prompts: Sequence[Prompt],
@@ -106,7 +113,7 @@ def _in_parts(
 ) -> list[Written]:
     found = []
     for start in range(0, len(prompts), at_once):
-        batch = _Batch(model, module, prompts[start : start + at_once], writing)
+        batch = kind(model, module, prompts[start : start + at_once], writing)
         while batch.open:
             for _ in batch.step():
                 pass
@@ -114,14 +121,12 @@ def _in_parts(
     return found
 
 
-class _Batch:
+class Batch:
     """Some answers on their way."""
 
     def __init__(
         self, model: LanguageModel, module: Any, prompts: Sequence[Prompt], writing: Writing
     ) -> None:
-        from transformers import DynamicCache
-
         self._model, self._module = model, module
         self._writing = writing
         self._ids: list[list[int]] = [[] for _ in prompts]
@@ -131,16 +136,7 @@ class _Batch:
         self._chance = [_chance(writing, prompt.ids) for prompt in prompts]
         #: The answers that are still written, by their places; a row of the tensors below each.
         self.open = list(range(len(prompts)))
-        longest = max(len(prompt.ids) for prompt in prompts)
-        filler = model.speech.filler
-        short = [longest - len(prompt.ids) for prompt in prompts]
-        ids = [
-            [filler] * gap + list(prompt.ids) for gap, prompt in zip(short, prompts, strict=True)
-        ]
-        mask = [[0] * gap + [1] * (longest - gap) for gap in short]
-        self._next = torch.tensor(ids, device=model.device)
-        self._mask = torch.tensor(mask, device=model.device)
-        self._cache = DynamicCache(config=module.config)
+        self._begin(prompts)
 
     @property
     def written(self) -> list[Written]:
@@ -158,6 +154,21 @@ class _Batch:
                 still.append(row)
             yield place, token, self._ended[place]
         self._keep(still, taken)
+
+    def _begin(self, prompts: Sequence[Prompt]) -> None:
+        from transformers import DynamicCache
+
+        model = self._model
+        longest = max(len(prompt.ids) for prompt in prompts)
+        filler = model.speech.filler
+        short = [longest - len(prompt.ids) for prompt in prompts]
+        ids = [
+            [filler] * gap + list(prompt.ids) for gap, prompt in zip(short, prompts, strict=True)
+        ]
+        mask = [[0] * gap + [1] * (longest - gap) for gap in short]
+        self._next = torch.tensor(ids, device=model.device)
+        self._mask = torch.tensor(mask, device=model.device)
+        self._cache: Any = DynamicCache(config=self._module.config)
 
     def _logits(self) -> torch.Tensor:
         positions = (self._mask.cumsum(1) - 1).clamp(min=0)[:, -self._next.shape[1] :]
@@ -196,11 +207,14 @@ class _Batch:
             return
         device = self._model.device
         self._next = torch.tensor([[taken[row]] for row in still], device=device)
-        if gone:
-            rows = torch.tensor(still, device=device)
+        self._go_on(torch.tensor(still, device=device) if gone else None)
+
+    def _go_on(self, rows: torch.Tensor | None) -> None:
+        """Make room for the tokens that come, of these rows alone."""
+        if rows is not None:
             self._cache.batch_select_indices(rows)
             self._mask = self._mask[rows]
-        self._mask = torch.cat([self._mask, self._mask.new_ones(len(still), 1)], dim=1)
+        self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
 
 
 def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
