@@ -16,8 +16,7 @@ import torch
 
 from ..memory import with_less
 from ..recipe import GREEDY, Writing
-from .language_model import LanguageModel
-from .remembering import remembered
+from .language_model import LanguageModel, with_cache
 
 __all__ = ["Batch", "Prompt", "Written", "write", "write_on"]
 
@@ -178,8 +177,9 @@ class Batch:
                 # Nothing is filled up where all are of one length: then a quicker way is taken.
                 attention_mask=None if bool(self._mask.all()) else self._mask,
                 position_ids=positions,
-                **remembered(self._module, self._cache),
+                use_cache=True,
                 logits_to_keep=1,
+                **with_cache(self._module, self._cache),
             )
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from ...errors import ConfigError, WeightsError
 from ..base_model import AdapterHabit, BaseModel, first_line, load_module, quiet
 from .speech import Speech
 
-__all__ = ["LanguageModel", "QuantisedModel", "narrowed"]
+__all__ = ["LanguageModel", "QuantisedModel", "narrowed", "with_cache"]
 
 
 class LanguageModel(BaseModel):
@@ -106,3 +107,10 @@ def narrowed(module: Any) -> Any:
     for one in module.parameters():
         one.data = one.data.to(torch.bfloat16)
     return module
+
+
+def with_cache(module: Any, cache: Any) -> dict[str, Any]:
+    """The argument by which a module of transformers takes the keys and values that it has seen.
+    Its name isn't the same in all versions."""
+    known = inspect.signature(module.forward).parameters
+    return {"cache" if "cache" in known else "past_key_values": cache}

@@ -13,8 +13,7 @@ import torch
 
 from ..memory import with_less
 from ..padding import pad
-from .language_model import LanguageModel
-from .remembering import remembered
+from .language_model import LanguageModel, with_cache
 
 __all__ = ["choice_odds"]
 
@@ -58,8 +57,9 @@ def _sums(
         cache = DynamicCache(config=module.config)
         out = module(
             input_ids=torch.tensor([list(prompt)], device=device),
-            **remembered(module, cache),
+            use_cache=True,
             logits_to_keep=1,
+            **with_cache(module, cache),
         )
         first = out.logits[0, -1].float().log_softmax(0)
         found = []
@@ -93,7 +93,8 @@ def _rest(
         input_ids=batch.ids,
         attention_mask=torch.cat([seen, batch.mask], dim=1),
         position_ids=(before + batch.mask.cumsum(1) - 1).clamp(min=0),
-        **remembered(module, shared),
+        use_cache=True,
+        **with_cache(module, shared),
     )
     following = pad([ids[1:] for ids in answers], device)
     odds = out.logits.float().log_softmax(2)
