@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -193,19 +193,24 @@ def load_module(base: Base, path: Path, loader: str, dtype: torch.dtype, **optio
     """
     import transformers
 
+    kind = getattr(transformers, loader)
+
+    def loaded(attention: str) -> Any:
+        return kind.from_pretrained(
+            path,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation=attention,
+            dtype=dtype,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, by name
+            **options,
+        )
+
     try:
         with quiet():
-            model, report = getattr(transformers, loader).from_pretrained(
-                path,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                attn_implementation="sdpa",
-                dtype=dtype,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # refused below, by name
-                **options,
-            )
+            model, report = _attending(loaded)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise WeightsError(
             f"{base.name}: transformers can't load {path} ({first_line(error)}). "
@@ -224,8 +229,14 @@ def _built_of(base: Base, path: Path, loader: str, own: Mapping[str, torch.Tenso
             config = transformers.AutoConfig.from_pretrained(
                 path, local_files_only=True, trust_remote_code=False
             )
-            model = getattr(transformers, loader).from_config(
-                config, trust_remote_code=False, attn_implementation="sdpa", dtype=torch.float32
+            kind = getattr(transformers, loader)
+            model = _attending(
+                lambda attention: kind.from_config(
+                    config,
+                    trust_remote_code=False,
+                    attn_implementation=attention,
+                    dtype=torch.float32,
+                )
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
@@ -250,6 +261,18 @@ def _built_of(base: Base, path: Path, loader: str, own: Mapping[str, torch.Tenso
             "Train again, or copy the model again."
         )
     return model.eval()
+
+
+def _attending(build: Callable[[str], Any]) -> Any:
+    """What comes of this with torch's own attention, or, in a family that can't use it (Gemma 2
+    bounds its scores), with attention written out. Named in any case: a config.json may name
+    another one, which would be code from elsewhere."""
+    try:
+        return build("sdpa")
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+    return build("eager")
 
 
 def _require_all(base: Base, path: Path, report: Any) -> None:

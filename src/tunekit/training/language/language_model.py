@@ -44,9 +44,11 @@ class LanguageModel(BaseModel):
     def save_memory(self) -> None:
         """Compute what is needed on the way back anew instead of keeping it: more time, and much
         less memory."""
-        self.module.gradient_checkpointing_enable(
-            gradient_checkpointing_kwargs={"use_reentrant": False}
-        )
+        how = {"use_reentrant": False}
+        if hasattr(self.module, "activation_checkpointing_enable"):  # its newer name
+            self.module.activation_checkpointing_enable(how)
+        else:
+            self.module.gradient_checkpointing_enable(how)
         # Where the base's own weights ask for no gradient, none would reach an adapter otherwise.
         self.module.enable_input_require_grads()
 

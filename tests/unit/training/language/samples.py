@@ -89,3 +89,43 @@ def measured(run: RunFolder) -> list[dict[str, Any]]:
     """What each step measured but its time."""
     lines = [json.loads(line) for line in run.metrics.read_bytes().splitlines()]
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+#: What each of the tiny ones below is like.
+SIZE = {
+    "vocab_size": 259,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 512,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 2,
+}
+#: Models that scale or bound their odds, look back a few tokens only, or count positions otherwise.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "Cohere": {**SIZE, "logit_scale": 0.25},
+    "Gemma2": {**SIZE, "head_dim": 8, "final_logit_softcapping": 2.0, "sliding_window": 16},
+    "GPT2": {"vocab_size": 259, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512},
+    "Granite": {**SIZE, "logits_scaling": 4.0},
+    # Its head is in two parts, of which only the second is found.
+    "ModernBertDecoder": {**SIZE, "global_attn_every_n_layers": 2, "local_attention": 16},
+}
+
+
+def family(name: str) -> Any:
+    """A module of a family, small and lively."""
+    import torch
+    import transformers
+
+    known: Any = transformers
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        config = getattr(known, f"{name}Config")(**FAMILIES[name])
+        module = getattr(known, f"{name}{'LMHeadModel' if name == 'GPT2' else 'ForCausalLM'}")(
+            config
+        )
+    enliven(module)
+    return module.eval()
