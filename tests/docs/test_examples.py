@@ -61,6 +61,8 @@ def test_page_runs(
 ) -> None:
     if "minilm" in needs:
         request.getfixturevalue("minilm_home")
+    if "onnx" in needs:
+        pytest.importorskip("onnxscript", reason="needs the extra onnx")
     names: dict[str, Any] = {"__name__": "example"}
     for example in examples:
         # Blank lines before it, so that a traceback shows the page's own line.
