@@ -26,7 +26,7 @@ SCALE = 20.0
 
 def write_zero_shot(folder: Path, recipe: Recipe, descriptions: Mapping[str, str]) -> None:
     """Write an artifact whose probabilities come from similarity to descriptions, or for the ranked
-    shape, of options to their question.
+    shape, of options to their question. A language model needs nothing: it is asked as it is.
 
     Args:
         folder: new.
@@ -37,6 +37,9 @@ def write_zero_shot(folder: Path, recipe: Recipe, descriptions: Mapping[str, str
         WeightsError: the base weights can't be loaded.
         StoreError: the folder exists, or the disk refused.
     """
+    if recipe.shape in (Shape.CHAT, Shape.PAIR):
+        _write_untouched(folder, recipe)
+        return
     if recipe.shape is Shape.RANKED:
         _write_likeness(folder, recipe)
         return
@@ -59,6 +62,19 @@ def write_zero_shot(folder: Path, recipe: Recipe, descriptions: Mapping[str, str
     )
     head = Head(SCALE * vectors.T, torch.zeros(len(recipe.labels)))
     write_artifact(folder, card, {HEAD: head._asdict()})
+
+
+def _write_untouched(folder: Path, recipe: Recipe) -> None:
+    card = Artifact(
+        method="zero-shot",
+        shape=recipe.shape,
+        labels=(),
+        base=recipe.base,
+        max_length=recipe.max_length,
+        precision="fp32",
+        temperature=None,
+    )
+    write_artifact(folder, card, {})
 
 
 def _write_likeness(folder: Path, recipe: Recipe) -> None:

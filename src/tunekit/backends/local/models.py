@@ -125,7 +125,7 @@ class Models:
 
     def baseline(self, recipe: Recipe, descriptions: Mapping[str, str]) -> str:
         """The id of the model that answers by similarity to descriptions; made if need be."""
-        identity = recipe.model_dump_json(include={"version", "base", "labels"})
+        identity = recipe.model_dump_json(include={"version", "base", "labels", "shape"})
         facts = orjson.dumps([identity, sorted(descriptions.items())])
         name = hashlib.blake2b(facts, digest_size=12).hexdigest()
         folder = self._home / "baselines" / name

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 import torch
 
 from ..batches import within
 from ..loop import Group
 from ..memory import with_less
-from .completion import Completion
-from .sequences import Spoken
 
 __all__ = ["AnswerTrainee", "losses_of", "sums_of"]
+
+
+class Row(Protocol):
+    """What is asked and what is to be said: all tokens, and how many of them count in the loss."""
+
+    @property
+    def ids(self) -> list[int]: ...
+    @property
+    def learnt(self) -> int: ...
 
 
 class AnswerTrainee:
     """Examples are rows; the loss is the mean over the tokens of all answers.
 
     Args:
-        module: what is trained.
+        module: what is trained. It gives the loss of each token that is learnt, row after row.
         groups: its parameters.
         rows: to learn from.
         held_out: to judge by; may be empty.
@@ -29,10 +37,10 @@ class AnswerTrainee:
 
     def __init__(
         self,
-        module: Completion,
+        module: torch.nn.Module,
         groups: Sequence[Group],
-        rows: Sequence[Spoken],
-        held_out: Sequence[Spoken],
+        rows: Sequence[Row],
+        held_out: Sequence[Row],
         tokens: int,
     ) -> None:
         self.module: torch.nn.Module = module
@@ -57,7 +65,7 @@ class AnswerTrainee:
         return losses_of(self._judged, self._held_out, self._tokens)
 
 
-def losses_of(module: Completion, rows: Sequence[Spoken], tokens: int) -> torch.Tensor:
+def losses_of(module: torch.nn.Module, rows: Sequence[Row], tokens: int) -> torch.Tensor:
     """The mean loss of each answer, (rows,), on the CPU, with nothing trained.
 
     Args:
@@ -68,12 +76,12 @@ def losses_of(module: Completion, rows: Sequence[Spoken], tokens: int) -> torch.
     return sums_of(module, rows, tokens) / torch.tensor([float(row.learnt) for row in rows])
 
 
-def sums_of(module: Completion, rows: Sequence[Spoken], tokens: int) -> torch.Tensor:
+def sums_of(module: torch.nn.Module, rows: Sequence[Row], tokens: int) -> torch.Tensor:
     """The negative log-likelihood of each answer, (rows,), on the CPU, with nothing trained."""
     return with_less(partial(_sums, module, rows), tokens)
 
 
-def _sums(module: Completion, rows: Sequence[Spoken], tokens: int) -> torch.Tensor:
+def _sums(module: torch.nn.Module, rows: Sequence[Row], tokens: int) -> torch.Tensor:
     found = torch.empty(len(rows))
     lengths = [len(row.ids) for row in rows]
     with torch.inference_mode():

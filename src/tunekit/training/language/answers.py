@@ -20,7 +20,7 @@ from .language_model import LanguageModel, QuantisedModel
 from .reading import read_parts
 from .sequences import longest_answer, spoken
 
-__all__ = ["base_of", "finish", "learn"]
+__all__ = ["RATES", "base_of", "finish", "learn"]
 
 #: The usual learning rates of an adapter and of all weights, for a model of 576 dimensions.
 RATES = {"lora": 1e-3, "full": 1e-4}

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-import torch
-
 from ...shapes import Failure, Said, Turns
 from ..base_model import choose_device, choose_precision
 from ..card import Artifact
 from ..loading import Kept
 from ..recipe import GREEDY, Writing
 from .generation import Prompt, Written, write, write_on
-from .language_model import LanguageModel
+from .language_model import LanguageModel, narrowed
 from .narrow_writing import narrow_copy, write_many
 from .scoring import choice_odds
 from .sequences import read_asked
 
-__all__ = ["Conversing", "answering"]
+__all__ = ["ROOM", "Conversing", "answering", "cut_short", "trained_in"]
 
 #: So few answers are quick enough as they are.
 MANY = 24
@@ -58,15 +56,17 @@ class Conversing:
         free: list[tuple[int, Prompt]] = []
         for place, asked in enumerate(inputs):
             read = read_asked(self._model.speech, asked, self._limit)
-            if read.refused is not None:
-                found.append(Failure(*read.refused))
-            elif asked.choices:
-                found.append(self._chosen(read.ids, asked.choices))
-                if progress is not None:
-                    progress(1)
-            else:
+            if read.refused is None and not asked.choices:
                 found.append(None)
                 free.append((place, self._prompt(read.ids, self._writing)))
+                continue
+            found.append(
+                self._chosen(read.ids, asked.choices)
+                if read.refused is None
+                else Failure(*read.refused)
+            )
+            if progress is not None:
+                progress(1)
         answers = self._written([prompt for _, prompt in free], progress)
         for (place, _), answer in zip(free, answers, strict=True):
             found[place] = self._said(answer)
@@ -88,7 +88,7 @@ class Conversing:
                 yield text[len(said) :]
                 said = text
         if not ended:
-            yield _cut(len(ids))
+            yield cut_short(len(ids))
 
     @property
     def _limit(self) -> int:
@@ -118,11 +118,12 @@ class Conversing:
 
     def _said(self, answer: Written) -> Said | Failure:
         if not answer.ended:
-            return _cut(len(answer.ids))
+            return cut_short(len(answer.ids))
         return Said(self._model.speech.said(answer.ids))
 
 
-def _cut(tokens: int) -> Failure:
+def cut_short(tokens: int) -> Failure:
+    """An answer that was ended by us."""
     return Failure("cut-short", f"the answer didn't end within {tokens:,} tokens. Raise max_tokens")
 
 
@@ -140,13 +141,14 @@ def answering(kept: Kept) -> Conversing:
     auto = kept.precision == "auto"
     device = choose_device(kept.device)
     if auto and device.type != "cpu":
-        kept = kept._replace(precision=_trained_in(kept.card))
+        kept = kept._replace(precision=trained_in(kept.card))
     model = kept.model(LanguageModel)
     if model.precision == "bf16":
-        model.module.to(torch.bfloat16)
+        narrowed(model.module)
     quick = auto and device.type == "cpu" and choose_precision("auto", device) == "bf16"
     return Conversing(kept.card, model, quick=quick, writing=kept.writing)
 
 
-def _trained_in(card: Artifact) -> Any:
+def trained_in(card: Artifact) -> Any:
+    """The precision that a model was trained in."""
     return card.precision if card.precision in ("fp32", "bf16") else "fp32"

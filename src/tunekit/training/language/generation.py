@@ -16,9 +16,9 @@ import torch
 
 from ..memory import with_less
 from ..recipe import GREEDY, Writing
-from .language_model import LanguageModel
+from .language_model import LanguageModel, with_cache
 
-__all__ = ["Prompt", "Written", "write", "write_on"]
+__all__ = ["Batch", "Prompt", "Written", "write", "write_on"]
 
 #: Tokens of prompts and answers whose keys and values are held at once.
 CPU_TOKENS, GPU_TOKENS = 8_192, 131_072
@@ -48,6 +48,7 @@ def write(
     prompts: Sequence[Prompt],
     writing: Writing = GREEDY,
     progress: Callable[[int], None] | None = None,
+    kind: type[Batch] | None = None,
 ) -> list[Written]:
     """The answers to these prompts, in order.
 
@@ -57,11 +58,13 @@ def write(
         prompts: one or more.
         writing: how tokens are taken.
         progress: told after each batch how many prompts it had.
+        kind: how a batch of such a model is computed.
     """
+    kind = kind or Batch
     found: list[Written | None] = [None] * len(prompts)
     for places in _batches(prompts, model.device):
         some = [prompts[place] for place in places]
-        answers = with_less(partial(_in_parts, model, module, some, writing), len(some))
+        answers = with_less(partial(_in_parts, kind, model, module, some, writing), len(some))
         for place, answer in zip(places, answers, strict=True):
             found[place] = answer
         if progress is not None:
@@ -70,10 +73,13 @@ def write(
 
 
 def write_on(
-    model: LanguageModel, prompt: Prompt, writing: Writing = GREEDY
+    model: LanguageModel,
+    prompt: Prompt,
+    writing: Writing = GREEDY,
+    kind: type[Batch] | None = None,
 ) -> Iterator[tuple[int, bool]]:
     """The tokens of one answer as they come, each with whether it ends the answer."""
-    batch = _Batch(model, model.module, [prompt], writing)
+    batch = (kind or Batch)(model, model.module, [prompt], writing)
     while batch.open:
         for _, token, ended in batch.step():
             yield token, ended
@@ -97,6 +103,7 @@ def _batches(prompts: Sequence[Prompt], device: torch.device) -> Iterator[list[i
 
 
 def _in_parts(
+    kind: type[Batch],
     model: LanguageModel,
     module: Any,
     prompts: Sequence[Prompt],
@@ -105,7 +112,7 @@ def _in_parts(
 ) -> list[Written]:
     found = []
     for start in range(0, len(prompts), at_once):
-        batch = _Batch(model, module, prompts[start : start + at_once], writing)
+        batch = kind(model, module, prompts[start : start + at_once], writing)
         while batch.open:
             for _ in batch.step():
                 pass
@@ -113,14 +120,12 @@ def _in_parts(
     return found
 
 
-class _Batch:
+class Batch:
     """Some answers on their way."""
 
     def __init__(
         self, model: LanguageModel, module: Any, prompts: Sequence[Prompt], writing: Writing
     ) -> None:
-        from transformers import DynamicCache
-
         self._model, self._module = model, module
         self._writing = writing
         self._ids: list[list[int]] = [[] for _ in prompts]
@@ -130,16 +135,7 @@ class _Batch:
         self._chance = [_chance(writing, prompt.ids) for prompt in prompts]
         #: The answers that are still written, by their places; a row of the tensors below each.
         self.open = list(range(len(prompts)))
-        longest = max(len(prompt.ids) for prompt in prompts)
-        filler = model.speech.filler
-        short = [longest - len(prompt.ids) for prompt in prompts]
-        ids = [
-            [filler] * gap + list(prompt.ids) for gap, prompt in zip(short, prompts, strict=True)
-        ]
-        mask = [[0] * gap + [1] * (longest - gap) for gap in short]
-        self._next = torch.tensor(ids, device=model.device)
-        self._mask = torch.tensor(mask, device=model.device)
-        self._cache = DynamicCache(config=module.config)
+        self._begin(prompts)
 
     @property
     def written(self) -> list[Written]:
@@ -158,6 +154,21 @@ class _Batch:
             yield place, token, self._ended[place]
         self._keep(still, taken)
 
+    def _begin(self, prompts: Sequence[Prompt]) -> None:
+        from transformers import DynamicCache
+
+        model = self._model
+        longest = max(len(prompt.ids) for prompt in prompts)
+        filler = model.speech.filler
+        short = [longest - len(prompt.ids) for prompt in prompts]
+        ids = [
+            [filler] * gap + list(prompt.ids) for gap, prompt in zip(short, prompts, strict=True)
+        ]
+        mask = [[0] * gap + [1] * (longest - gap) for gap in short]
+        self._next = torch.tensor(ids, device=model.device)
+        self._mask = torch.tensor(mask, device=model.device)
+        self._cache: Any = DynamicCache(config=self._module.config)
+
     def _logits(self) -> torch.Tensor:
         positions = (self._mask.cumsum(1) - 1).clamp(min=0)[:, -self._next.shape[1] :]
         with torch.inference_mode():
@@ -166,9 +177,9 @@ class _Batch:
                 # Nothing is filled up where all are of one length: then a quicker way is taken.
                 attention_mask=None if bool(self._mask.all()) else self._mask,
                 position_ids=positions,
-                past_key_values=self._cache,
                 use_cache=True,
                 logits_to_keep=1,
+                **with_cache(self._module, self._cache),
             )
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits
@@ -180,7 +191,9 @@ class _Batch:
         if self._writing.temperature <= 0:
             taken: list[int] = best.indices[:, 0].tolist()
             return taken
-        odds = _nucleus(logits / self._writing.temperature, self._writing.top_p).cpu()
+        # From the best downwards, or a very low temperature would leave nothing finite.
+        below = (logits - best.values[:, :1]) / self._writing.temperature
+        odds = _nucleus(below, self._writing.top_p).cpu()
         return [
             int(torch.multinomial(of_row, 1, generator=self._chance[place]))
             for place, of_row in zip(self.open, odds, strict=True)
@@ -194,11 +207,14 @@ class _Batch:
             return
         device = self._model.device
         self._next = torch.tensor([[taken[row]] for row in still], device=device)
-        if gone:
-            rows = torch.tensor(still, device=device)
+        self._go_on(torch.tensor(still, device=device) if gone else None)
+
+    def _go_on(self, rows: torch.Tensor | None) -> None:
+        """Make room for the tokens that come, of these rows alone."""
+        if rows is not None:
             self._cache.batch_select_indices(rows)
             self._mask = self._mask[rows]
-        self._mask = torch.cat([self._mask, self._mask.new_ones(len(still), 1)], dim=1)
+        self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
 
 
 def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:

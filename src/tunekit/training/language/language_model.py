@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from ...errors import ConfigError, WeightsError
 from ..base_model import AdapterHabit, BaseModel, first_line, load_module, quiet
 from .speech import Speech
 
-__all__ = ["LanguageModel", "QuantisedModel"]
+__all__ = ["LanguageModel", "QuantisedModel", "narrowed", "with_cache"]
 
 
 class LanguageModel(BaseModel):
@@ -96,3 +97,18 @@ class QuantisedModel(LanguageModel):
             quantization_config=four_bits,
             device_map={"": self.device},
         )
+
+
+def narrowed(module: Any) -> Any:
+    """This module with its weights in bf16. What is counted and not learnt stays as it is: the
+    frequencies of rotary positions, rounded, would put a later token somewhere else."""
+    for one in module.parameters():
+        one.data = one.data.to(torch.bfloat16)
+    return module
+
+
+def with_cache(module: Any, cache: Any) -> dict[str, Any]:
+    """The argument by which a module of transformers takes the keys and values that it has seen.
+    Its name isn't the same in all versions."""
+    known = inspect.signature(module.forward).parameters
+    return {"cache" if "cache" in known else "past_key_values": cache}

@@ -19,7 +19,7 @@ from ..batches import within
 from ..memory import with_less
 from ..padding import pad
 from .generation import Prompt, Written, write
-from .language_model import LanguageModel
+from .language_model import LanguageModel, narrowed
 
 __all__ = ["narrow_copy", "write_many"]
 
@@ -32,7 +32,7 @@ CPU_TOKENS, GPU_TOKENS = 2_048, 32_768
 
 def narrow_copy(module: Any) -> Any:
     """A copy of a module in bf16."""
-    return copy.deepcopy(module).to(torch.bfloat16)
+    return narrowed(copy.deepcopy(module))
 
 
 def write_many(
@@ -63,7 +63,7 @@ def write_many(
     known = dict(zip(sample, exact, strict=True))
     unread = [place for place in doubtful if place not in known]
     known |= dict(zip(unread, _leads(model, model.module, prompts, found, unread), strict=True))
-    again = [place for place in sorted(known) if float(known[place].min()) < 0]
+    again = [place for place in sorted(known) if float(known[place].min()) <= 0]
     anew = write(model, model.module, [prompts[place] for place in again])
     for place, one in zip(again, anew, strict=True):
         found[place] = one
@@ -78,7 +78,7 @@ def _leads(
     places: Sequence[int],
 ) -> list[torch.Tensor]:
     """By how much each token taken leads the best of all others, (tokens,), for some answers; below
-    0 where another one is better."""
+    0 where another one is better, 0 where another one is as good."""
     rows = [(list(prompts[place].ids), found[place].ids) for place in places]
     lengths = [len(asked) + len(said) for asked, said in rows]
     leads: list[torch.Tensor] = [torch.empty(0)] * len(rows)

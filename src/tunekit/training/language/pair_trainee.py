@@ -29,8 +29,8 @@ class Pair(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Of both, with their prompts."""
-        return len(self.chosen.ids) + len(self.rejected.ids)
+        """Of both, with their prompts, side by side."""
+        return 2 * max(len(self.chosen.ids), len(self.rejected.ids))
 
 
 class Known(NamedTuple):

@@ -13,12 +13,14 @@ import torch
 
 from ..memory import with_less
 from ..padding import pad
-from .language_model import LanguageModel
+from .language_model import LanguageModel, with_cache
 
 __all__ = ["choice_odds"]
 
 #: Tokens of prompts and choices whose keys and values are held at once.
 CPU_TOKENS, GPU_TOKENS = 8_192, 131_072
+#: Numbers of odds that are held at once.
+AT_ONCE = 1 << 26
 
 
 def choice_odds(
@@ -33,8 +35,9 @@ def choice_odds(
     answers = [speech.answer(choice) for choice in choices]
     budget = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
     longest = max(map(len, answers))
-    at_once = max(1, budget // (len(prompt) + longest))
-    sums = with_less(partial(_sums, model, module, prompt, answers), min(at_once, len(answers)))
+    at_once = min(budget // (len(prompt) + longest), AT_ONCE // (longest * model.vocabulary))
+    at_once = max(1, min(at_once, len(answers)))
+    sums = with_less(partial(_sums, model, module, prompt, answers), at_once)
     odds: list[float] = sums.double().softmax(0).tolist()
     return odds
 
@@ -54,9 +57,9 @@ def _sums(
         cache = DynamicCache(config=module.config)
         out = module(
             input_ids=torch.tensor([list(prompt)], device=device),
-            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **with_cache(module, cache),
         )
         first = out.logits[0, -1].float().log_softmax(0)
         found = []
@@ -90,8 +93,8 @@ def _rest(
         input_ids=batch.ids,
         attention_mask=torch.cat([seen, batch.mask], dim=1),
         position_ids=(before + batch.mask.cumsum(1) - 1).clamp(min=0),
-        past_key_values=shared,
         use_cache=True,
+        **with_cache(module, shared),
     )
     following = pad([ids[1:] for ids in answers], device)
     odds = out.logits.float().log_softmax(2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...errors import WeightsError
 from ...shapes import Turns
 from .speech import Speech
 
@@ -31,23 +32,29 @@ class Asked(NamedTuple):
 
 
 def read_asked(speech: Speech, asked: Turns, limit: int) -> Asked:
-    """The tokens of a prompt, of ``limit`` at most with one token for the answer.
+    """The tokens of a prompt, of ``limit`` at most with one token for the answer, or with the
+    longest of its choices.
 
     Nothing is cut: a prompt that has lost its beginning or its end is another one.
     """
-    texts = [turn.text for turn in asked.turns]
+    texts = [*(turn.text for turn in asked.turns), *asked.choices]
     if (token := speech.control(texts)) is not None:
         return Asked([], ("control-token", f"the text has {token!r}, which ends a turn"))
-    ids = speech.asked(asked.turns)
-    if len(ids) >= limit:
-        said = f"the prompt has {len(ids):,} tokens, and there is room for {limit - 1:,}"
+    try:
+        ids = speech.asked(asked.turns)
+    except WeightsError as error:  # this conversation alone, it may be
+        return Asked([], ("template", str(error)))
+    room = limit - max([1, *(len(speech.answer(choice)) for choice in asked.choices)])
+    if len(ids) > room:
+        said = f"the prompt has {len(ids):,} tokens, and there is room for {room:,}"
         return Asked([], ("too-long", said))
     return Asked(ids)
 
 
 def spoken(speech: Speech, asked: Turns, answer: str, limit: int) -> Spoken | str:
     """A row as tokens, of ``limit`` at most, or why it can't be learnt from."""
-    read = read_asked(speech, asked, limit)
+    # Its own answer is what there must be room for.
+    read = read_asked(speech, asked._replace(choices=()), limit)
     if read.refused is not None:
         return read.refused[1]
     if (token := speech.control([answer])) is not None:

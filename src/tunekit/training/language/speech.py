@@ -17,6 +17,8 @@ __all__ = ["Speech"]
 
 #: For a model that brings no template: its turns as paragraphs, the last of which is its own.
 PLAIN = "{% for message in messages %}{{ message['content'] + '\n\n' }}{% endfor %}"
+#: Where its tokenizer begins a text with a token of its own, so does it.
+BEGUN = "{{ bos_token }}" + PLAIN
 #: Stands for an answer while the template is asked what it writes behind one.
 SAID = "8d3f0c"
 
@@ -31,7 +33,7 @@ class Speech:
 
     def __init__(self, tokenizer: Any, name: str) -> None:
         self._tokenizer, self._name = tokenizer, name
-        self._template = None if getattr(tokenizer, "chat_template", None) else PLAIN
+        self._template = None if getattr(tokenizer, "chat_template", None) else _plain(tokenizer)
 
     def text(self, turns: Sequence[Turn]) -> str:
         """A conversation up to where the model's answer begins.
@@ -110,11 +112,11 @@ class Speech:
     def _controls(self) -> tuple[str, ...]:
         added = self._tokenizer.added_tokens_decoder.values()
         names = {str(one.content) for one in added if one.special}
+        # Some tokenizers don't call special what ends a turn.
+        names |= set(self._tokenizer.convert_ids_to_tokens(sorted(self.ends)))
         return tuple(sorted(name for name in names if len(name) > 1))
 
     def _written(self, messages: list[dict[str, str]], asks: bool) -> str:
-        from jinja2 import TemplateError
-
         try:
             text: str = self._tokenizer.apply_chat_template(
                 messages,
@@ -123,7 +125,7 @@ class Speech:
                 tokenize=False,
                 enable_thinking=False,  # of models that think aloud; others don't know the word
             )
-        except (TemplateError, ValueError, TypeError) as error:
+        except Exception as error:  # a template is a program, and raises what it likes
             if messages[0]["role"] == "system" and len(messages) > 1:
                 return self._written(_without_system(messages), asks)
             raise WeightsError(
@@ -135,6 +137,11 @@ class Speech:
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+
+def _plain(tokenizer: Any) -> str:
+    begun = tokenizer("")["input_ids"][:1]
+    return BEGUN if begun and begun[0] == tokenizer.bos_token_id else PLAIN
 
 
 def _without_system(messages: list[dict[str, str]]) -> list[dict[str, str]]:
