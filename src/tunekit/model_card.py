@@ -93,7 +93,7 @@ The system turn that it was trained with. The user's turn is the bare input.
 {% if metrics %}
 ## Figures
 
-As measured in training, on rows that were held out from it where there were any.
+As training reported them; those of quality are of rows that were held out from it.
 
 | | |
 |---|---|

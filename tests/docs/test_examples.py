@@ -65,6 +65,8 @@ def test_page_runs(
     for name in ("minilm", "smollm2"):
         if name in needs:
             request.getfixturevalue(f"{name}_home")
+    if "onnx" in needs:
+        pytest.importorskip("onnxscript", reason="needs the extra onnx")
     names: dict[str, Any] = {"__name__": "example"}
     for example in examples:
         # Blank lines before it, so that a traceback shows the page's own line.

@@ -77,16 +77,18 @@ def _writer(kind: str) -> Callable[..., None]:
 
 
 def _write_speaker(kept: Kept, folder: Path, serving: Serving) -> LanguageModel:
-    from ...training.exporting.language_folder import write_language_folder
+    from ...training.exporting.language_folder import write_language_folder, write_usage
     from ...training.language.language_model import LanguageModel
 
     model = kept.model(LanguageModel)
     write_language_folder(model, kept.base_path, folder, serving.before)
+    write_usage(model, kept.card, folder, serving.before)
     return model
 
 
 def _write_gguf(kept: Kept, kind: str, folder: Path, merged: Path, serving: Serving) -> None:
     from ...training.exporting.gguf_file import check_gguf, settle_tokens
+    from ...training.exporting.language_folder import ends_of
     from ...training.exporting.ollama import Facts, modelfile
 
     model = _write_speaker(kept, merged, serving)
@@ -96,8 +98,8 @@ def _write_gguf(kept: Kept, kind: str, folder: Path, merged: Path, serving: Serv
     # The last part: a base model may be named by a folder of this machine.
     convert(merged, file, precision=precision, name=Path(kept.card.base.name).name)
     check_gguf(file, merged)
-    ends = [model.tokenizer.decode([end]) for end in sorted(model.speech.ends)]
-    facts = Facts(file.name, ends, kept.card.max_length)
+    facts = Facts(file.name, ends_of(model), kept.card.max_length)
     said = modelfile(model.speech.text, serving.before, facts)
     write_file(folder / "Modelfile", said.encode())
-    (merged / "chat_template.jinja").replace(folder / "chat_template.jinja")
+    for name in ("chat_template.jinja", "usage.json"):
+        (merged / name).replace(folder / name)

@@ -6,6 +6,7 @@
     generation_config.json              the likeliest token each time, and what ends an answer
     tokenizer.json, …                   the base model's own files
     chat_template.jinja                 writes the prompts that the model was trained on
+    usage.json                          the turns before every input, and what ends an answer
 
 Weights are written in fp32, as they were added up: a tuned model's changes are small beside the
 base model's weights, and rounding to bf16 takes some of them back.
@@ -20,16 +21,18 @@ from typing import Any, Protocol
 import orjson
 import torch
 
+from ..._version import __version__
 from ...durable import disk_errors, write_file
 from ...errors import ModelError
 from ...shapes import Turn
 from ..base_model import first_line, quiet
+from ..card import Artifact
 from ..recipe import Base
 from .comparing import Array, compare
 from .files import copy_tokenizer, write_json
 from .template import conversations, settled_template
 
-__all__ = ["Speaker", "write_language_folder"]
+__all__ = ["Speaker", "ends_of", "write_language_folder", "write_usage"]
 
 TEMPLATE = "chat_template.jinja"
 
@@ -78,6 +81,27 @@ def write_language_folder(
     _write_generation(model, folder)
     found = _logits(model, _read_again(model, folder), before)
     compare(expected, found, "the folder")
+
+
+def write_usage(model: Speaker, card: Artifact, folder: Path, before: Sequence[Turn]) -> None:
+    """Write ``usage.json``: what a program has to send, and how it gets the answer."""
+    content = {
+        "version": 1,
+        "tunekit": __version__,
+        "shape": str(card.shape),
+        "max_length": card.max_length,
+        "before": [{"role": turn.role, "content": turn.text} for turn in before],
+        "ends": ends_of(model),
+        "answer": "Send the turns of before, then the input as the user's turn, written by "
+        "chat_template.jinja and with no other token before it; take the likeliest token each time "
+        "(temperature 0, no penalties) until one of ends.",
+    }
+    write_json(folder / "usage.json", content)
+
+
+def ends_of(model: Speaker) -> list[str]:
+    """The tokens that end an answer, as text."""
+    return [model.tokenizer.decode([end]) for end in sorted(model.speech.ends)]
 
 
 def _write_template(folder: Path, template: str) -> None:
