@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import ModelError
 from ..shapes import Shape
 
-__all__ = ["Base", "Method", "Precision", "Recipe", "Settings"]
+__all__ = ["Base", "Method", "Precision", "Recipe", "Settings", "Sharding"]
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
+Sharding: TypeAlias = Literal["none", "full"]
 Method: TypeAlias = Literal[
     "auto", "head", "full", "lora", "bi-encoder", "cross-encoder", "zero-shot"
 ]
@@ -65,7 +66,8 @@ class Recipe(_Values):
     ``precision`` that of training; ``base_path`` is the folder of the base weights here, ``cache``
     the folder in which embeddings are kept, or ``None``. ``tokens_at_once`` bounds what is computed
     at once, padding included; ``None`` is what the device takes well. ``checkpoint_seconds`` pass
-    at least between two checkpoints; ``trackers`` are those of accelerate, by name.
+    at least between two checkpoints; ``trackers`` are those of accelerate, by name. ``sharding``
+    says what each of several processes has: all weights, or with ``"full"`` a part of each.
     """
 
     version: Literal[1] = 1
@@ -82,6 +84,7 @@ class Recipe(_Values):
     tokens_at_once: int | None = Field(default=None, ge=1)
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     trackers: tuple[str, ...] = ()
+    sharding: Sharding = "none"
 
     @property
     def max_length(self) -> int:
