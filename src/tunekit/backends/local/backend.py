@@ -14,7 +14,7 @@ from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
-from ...training.recipe import Method, Precision, Settings
+from ...training.recipe import Method, Precision, Settings, Sharding
 from ...weights import locate
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from .curve import curve_of_run
@@ -22,7 +22,7 @@ from .estimates import estimate
 from .kept import check_kept, keep
 from .methods import ROUTES, knobs_of
 from .models import Models, require_extra
-from .process import start, stop
+from .process import Crew, start, stop
 from .recipes import Machine, check_machine, recipe, settings_for
 
 __all__ = ["LocalBackend"]
@@ -54,6 +54,13 @@ class LocalBackend:
         checkpoint_seconds: at least so long between two checkpoints of a training.
         trackers: names of accelerate's experiment trackers that each step is told to, such as
             ``["tensorboard"]``; their packages have to be installed.
+        processes: that train together on this machine, and on each of the nodes: as many as it has
+            GPUs. What is learnt stays the same.
+        nodes: machines that train together; they need the run folder on a disk that all of them
+            see.
+        rendezvous: where nodes meet, ``"host:port"``: one of them, and a free port there.
+        sharding: ``"none"``: each process has all weights. ``"full"``: each has a part of every
+            weight, of its gradient and of what the optimizer remembers.
 
     Raises:
         ConfigError: a value that can't be one; the message says which.
@@ -74,6 +81,10 @@ class LocalBackend:
         tokens_at_once: int | None = None,
         checkpoint_seconds: float = 60.0,
         trackers: Sequence[str] = (),
+        processes: int = 1,
+        nodes: int = 1,
+        rendezvous: str | None = None,
+        sharding: Sharding = "none",
     ) -> None:
         self.name = name
         self._home = Path(home)
@@ -87,6 +98,10 @@ class LocalBackend:
             tokens_at_once,
             checkpoint_seconds,
             tuple(trackers),
+            processes,
+            nodes,
+            rendezvous,
+            sharding,
         )
         check_machine(name, self._machine)
         self._models = Models(self._home, self._machine)
@@ -108,6 +123,10 @@ class LocalBackend:
             "tokens_at_once": (self._machine.tokens_at_once, None),
             "checkpoint_seconds": (self._machine.checkpoint_seconds, 60.0),
             "trackers": (list(self._machine.trackers), []),
+            "processes": (self._machine.processes, 1),
+            "nodes": (self._machine.nodes, 1),
+            "rendezvous": (self._machine.rendezvous, None),
+            "sharding": (self._machine.sharding, "none"),
         }
         return {name: value for name, (value, usual) in given.items() if value != usual}
 
@@ -150,7 +169,9 @@ class LocalBackend:
             machine=self._machine,
         )
         write_file(run.recipe, told.model_dump_json(indent=1).encode())
-        process = start(run, backend=self.name)
+        machine = self._machine
+        crew = Crew(machine.processes, machine.nodes, machine.rendezvous, machine.threads)
+        process = start(run, backend=self.name, crew=crew)
         if process is not None:
             journal.note("worker-started", pid=process)
         return journal.run_id
@@ -191,8 +212,8 @@ class LocalBackend:
             return
         if not stop(run):
             raise BackendError(
-                f"the worker of {ref} doesn't end. End its process by hand "
-                f"(its number is in {run.path / 'worker.json'}).",
+                f"the worker of {ref} doesn't end, or isn't on this machine. End its process by "
+                f"hand (its number and host are in {run.path / 'worker.json'}).",
                 backend=self.name,
             )
         with run.held() as mine:

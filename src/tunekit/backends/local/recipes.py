@@ -14,7 +14,7 @@ from ...errors import ConfigError, HyperparameterError, UnsupportedTask, did_you
 from ...planning import Route
 from ...shapes import Shape
 from ...tasks.base import Task
-from ...training.recipe import Base, Method, Precision, Recipe, Settings
+from ...training.recipe import Base, Method, Precision, Recipe, Settings, Sharding
 from ...weights import BaseWeights
 from .methods import knobs_of
 
@@ -22,6 +22,8 @@ __all__ = ["Machine", "check_machine", "recipe", "settings_for"]
 
 #: Torch's names of what it computes on. Whether one is there is seen when a model is loaded.
 DEVICES = ("auto", "cpu", "cuda", "hpu", "mps", "mtia", "xla", "xpu")
+#: Of which several processes can each take one.
+SHARED_DEVICES = ("auto", "cpu", "cuda")
 #: Shapes whose answers are labels.
 WITH_LABELS = (Shape.LABELLED, Shape.SPANNED)
 
@@ -36,6 +38,10 @@ class Machine(NamedTuple):
     tokens_at_once: int | None = None
     checkpoint_seconds: float = 60.0
     trackers: tuple[str, ...] = ()
+    processes: int = 1
+    nodes: int = 1
+    rendezvous: str | None = None
+    sharding: Sharding = "none"
 
 
 def check_machine(backend: str, machine: Machine) -> None:
@@ -51,6 +57,7 @@ def check_machine(backend: str, machine: Machine) -> None:
             f"{backend}: no device {device!r}. {did_you_mean(kind, DEVICES)} "
             "A number may follow (cuda:1); 'auto' takes a GPU where there is one."
         )
+    _check_processes(backend, machine)
     for name in ("threads", "tokens_at_once"):
         number = getattr(machine, name)
         if number is not None and (type(number) is not int or number < 1):
@@ -70,6 +77,40 @@ def check_machine(backend: str, machine: Machine) -> None:
         raise ConfigError(
             f"{backend}: no precision {precision!r}. "
             f"{did_you_mean(str(precision), get_args(Precision))}"
+        )
+
+
+def _check_processes(backend: str, machine: Machine) -> None:
+    for name in ("processes", "nodes"):
+        number = getattr(machine, name)
+        if type(number) is not int or number < 1:
+            raise ConfigError(f"{backend}: {name}={number!r}. Give a whole number from 1.")
+    several = machine.processes * machine.nodes > 1
+    if several and machine.device not in SHARED_DEVICES:
+        raise ConfigError(
+            f"{backend}: device={machine.device!r} with several processes. Each takes a device of "
+            "its own: set device to 'auto', 'cpu' or 'cuda'."
+        )
+    there = machine.rendezvous
+    if machine.nodes > 1 and not re.fullmatch(r"\S+:\d{1,5}", there or ""):
+        raise ConfigError(
+            f"{backend}: nodes={machine.nodes} with rendezvous={there!r}. Say where they meet: "
+            "the name of one of them and a free port, such as 'node1:29400'."
+        )
+    if machine.nodes == 1 and there is not None:
+        raise ConfigError(
+            f"{backend}: rendezvous={there!r} with one node, which meets nobody. Set nodes, or "
+            "leave it out."
+        )
+    if machine.sharding not in get_args(Sharding):
+        raise ConfigError(
+            f"{backend}: no sharding {machine.sharding!r}. "
+            f"{did_you_mean(str(machine.sharding), get_args(Sharding))}"
+        )
+    if machine.sharding != "none" and not several:
+        raise ConfigError(
+            f"{backend}: sharding={machine.sharding!r} with one process, which would keep all "
+            "weights. Set processes, or leave it out."
         )
 
 
@@ -146,4 +187,5 @@ def recipe(
         tokens_at_once=machine.tokens_at_once,
         checkpoint_seconds=machine.checkpoint_seconds,
         trackers=machine.trackers,
+        sharding=machine.sharding,
     )
