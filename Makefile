@@ -13,7 +13,7 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
-EXTRAS := local,openai,anthropic,pandas,parquet,hf,spacy,dev,docs
+EXTRAS := local,openai,anthropic,pandas,parquet,hf,spacy,onnx,gguf,dev,docs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test text lint types mypy pyright imports docs unit soak bench gpu peers format clean
