@@ -31,7 +31,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     checkout = Path(__file__).resolve().parent.parent
     parser.add_argument("--shared", type=Path, default=checkout.parent / "shared")
-    parser.add_argument("--models", help="short names, with commas; all that are known by default")
+    parser.add_argument(
+        "--models", help="short names, with commas; all encoders that are known by default"
+    )
     parser.add_argument("--rows", type=int, default=2_000)
     parser.add_argument("--device", default="cuda")
     given = parser.parse_args()
@@ -42,7 +44,14 @@ def main() -> None:
         return
     from tunekit.weights.hosted import HOSTED
 
-    models = given.models.split(",") if given.models else ["minilm", *HOSTED]
+    models = (
+        given.models.split(",")
+        if given.models
+        else [
+            "minilm",
+            *(name for name, model in HOSTED.items() if model.family == "encoder"),
+        ]
+    )
     card = torch.cuda.get_device_name() if given.device.startswith("cuda") else given.device
     print(f"{card}, Python {platform.python_version()}, torch {torch.__version__}")
     heading = f"{'model':<16}{'task':<16}{'method':<12}{'rows/s':>8}{'GB':>7}  quality"

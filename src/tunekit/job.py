@@ -30,7 +30,8 @@ from .errors import (
     UnsupportedTask,
     WaitTimeout,
 )
-from .model import Model, stored_task
+from .model import Model
+from .model_file import stored_task
 from .patience import patiently, pause_after
 from .planning import Work
 from .progress import progress

@@ -9,19 +9,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from . import loop
-from .backends.base import Backend, Batches, Keeps, ModelRef, Predicts
-from .backends.registry import build_backend, task_class
+from .backends.abilities import Writes
+from .backends.base import Backend, Batches, Keeps, ModelRef, Predicts, Serving, exporter
+from .backends.registry import build_backend
 from .data.dataset import Dataset
-from .durable import disk_errors, new_folder, write_file
+from .durable import new_folder, write_file
 from .errors import DataError, InputError, ModelError, UnsupportedTask
+from .model_card import model_card
+from .model_file import Kind, SavedModel, read_model_file, stored_task
 from .planning import BackendSpec
-from .shapes import Asked, Failure, Input, Outcome, Shape
+from .shapes import Asked, Failure, Input, Outcome, Shape, Turns
 from .tasks.base import Prompt, Task
-from .unanswered import raise_failures
+from .unanswered import check_errors, raise_failures
 
 if TYPE_CHECKING:
     from .bulk import Answering, PredictionJob
@@ -29,38 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "Model"]
 
-Kind = Literal["tuned", "prompted", "zero-shot", "trivial"]
 #: Inputs that a stream of them is predicted by: enough for batches of equal length.
 AT_ONCE = 4_096
-
-
-def stored_task(kept: Mapping[str, Any]) -> Task:
-    """The task that a job or model keeps: its registered kind, and its fields."""
-    fields = {name: value for name, value in kept.items() if name != "kind"}
-    try:
-        return task_class(kept["kind"])(**fields)
-    except (KeyError, TypeError) as error:
-        raise ModelError(
-            f"the task {dict(kept)!r:.200} can't be read ({error}). It was written by another "
-            "version of tunekit, or damaged."
-        ) from error
-
-
-class _Saved(BaseModel):
-    """``model.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[1] = 1
-    kind: Kind
-    task: dict[str, Any]
-    prompt: Prompt
-    backend: tuple[str, str, dict[str, Any]]
-    model: str
-    shape: Shape
-    ref: str
-    temperature: float | None
-    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,7 +78,7 @@ class Model:
             PredictionError: inputs without an answer.
             BackendError: the backend couldn't be asked at all.
         """
-        _check_errors(errors)
+        check_errors(errors)
         asked, single = self._asked(x, fields)
         return self._answered(loop.run(self._outcomes(asked)), single, errors)
 
@@ -116,7 +86,7 @@ class Model:
         self, x: Any, *, errors: Literal["raise", "return"] = "raise", **fields: Any
     ) -> Any:
         """:meth:`predict` for callers with an event loop of their own."""
-        _check_errors(errors)
+        check_errors(errors)
         asked, single = self._asked(x, fields)
         outcomes = await asyncio.wrap_future(loop.start(self._outcomes(asked)))
         return self._answered(outcomes, single, errors)
@@ -148,7 +118,7 @@ class Model:
             >>> [answer.label for answer in model.stream(text for text in "ab")]
             ['a', 'b']
         """
-        _check_errors(errors)
+        check_errors(errors)
         if isinstance(xs, str | Mapping) or not isinstance(xs, Iterable):
             raise InputError("stream takes several inputs; predict takes one")
         return self._streamed(xs, errors)
@@ -162,6 +132,52 @@ class Model:
             asked = part if isinstance(xs, Dataset) else self._all_asked(part, first)
             yield from self._answered(loop.run(self._outcomes(asked)), False, errors, first)
             first += len(part)
+
+    def write(
+        self,
+        x: Any,
+        *,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        **fields: Any,
+    ) -> Iterator[str]:
+        """The words of one answer in pieces, while a language model writes them.
+
+        Args:
+            x: one input, as for :meth:`predict`.
+            temperature: at which tokens are drawn; 0 takes the likeliest. This and what follows is
+                the backend's own where it isn't given.
+            top_p: tokens are drawn among the likeliest that together have this probability.
+            max_tokens: that the answer may have.
+            seed: of what is drawn.
+            fields: further fields of the input.
+
+        Returns:
+            The pieces. Joined they are what the model said, before the task reads it.
+
+        Raises:
+            InputError: not an input of this task.
+            UnsupportedTask: the backend gives no answers in pieces, or answers from a closed set.
+            PredictionError: no answer, or none that ended: after the pieces so far.
+        """
+        asked = self.task.input(self.task.ask(x, **fields), self.shape, self.prompt)
+        if not isinstance(self.backend, Writes) or not isinstance(asked, Turns) or asked.choices:
+            raise UnsupportedTask(
+                f"{self!r} gives no answer in pieces: language models of the local backend do "
+                "where the answer is free. predict() gives it as a whole."
+            )
+        given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
+        how = {name: value for name, value in given.items() if value is not None}
+        return self._pieces(self.backend.write(self.ref, asked, how))
+
+    def _pieces(self, pieces: Iterator[str | Failure]) -> Iterator[str]:
+        for piece in pieces:
+            if isinstance(piece, Failure):
+                raise_failures(self.spec.name, [piece], 0)
+            else:
+                yield piece
 
     def rendered(self, x: Any, **fields: Any) -> list[Input]:
         """What the backend would be sent for these inputs, in the stored prompt."""
@@ -293,7 +309,7 @@ class Model:
             StoreError: the folder exists, or the disk refused. Nothing is left behind.
         """
         path = Path(path)
-        saved = _Saved(
+        saved = SavedModel(
             kind=self.kind,
             task={"kind": self.task.kind, **self.task.model_dump(mode="json")},
             prompt=self.prompt,
@@ -309,18 +325,32 @@ class Model:
                 (folder / "artifact").mkdir()
                 self.backend.save(self.ref, folder / "artifact")
             write_file(folder / "model.json", saved.model_dump_json(indent=1).encode())
+            write_file(folder / "README.md", model_card(self).encode())
         return path
 
     def export(self, kind: str, path: str | Path) -> Path:
-        """Write the model in another tool's format.
+        """Write the model in another tool's format, into a new folder with a card.
+
+        What is written is compared with this model first.
+
+        Args:
+            kind: ``"safetensors"``; of encoders also ``"onnx"``; of language models also
+                ``"gguf"`` and ``"gguf-q8_0"``.
+            path: new.
 
         Raises:
-            UnsupportedTask: this model can't be written so.
+            UnsupportedTask: this model can't be written so; the message says what there is.
+            MissingExtra: the packages that it takes aren't installed.
+            ModelError: what was written doesn't answer as this model does.
+            StoreError: the folder exists, or the disk refused. Nothing is left behind.
         """
-        raise UnsupportedTask(
-            f"a {self.task.kind} model of backend {self.spec.name!r} can't be exported as "
-            f"{kind!r} to {path}; save() writes it as safetensors and JSON"
-        )
+        path = Path(path)
+        backend = exporter(self.backend, self.ref, kind)
+        with new_folder(path) as folder:
+            known = Serving(self.prompt.turns, self.temperature)
+            backend.export(self.ref, kind, folder, known)
+            write_file(folder / "README.md", model_card(self, kind).encode())
+        return path
 
 
 class _Answering:
@@ -341,26 +371,13 @@ class _Answering:
         return self._model.task.input(asked, self._model.shape, self._model.prompt)
 
 
-def _check_errors(errors: str) -> None:
-    if errors not in ("raise", "return"):
-        raise InputError(f"errors={errors!r}: it is 'raise' or 'return'")
-
-
 def open_model(folder: Path, home: Path, task: Task | None = None) -> Model:
     """The model that :meth:`Model.save` wrote.
 
     Raises:
         ModelError: the folder holds none, or a damaged one.
     """
-    path = folder / "model.json"
-    with disk_errors(f"reading {path}"):
-        if not path.is_file():
-            raise ModelError(f"{folder} holds no model: there is no model.json in it")
-        text = path.read_bytes()
-    try:
-        saved = _Saved.model_validate(orjson.loads(text), strict=False)
-    except (orjson.JSONDecodeError, ValidationError) as error:
-        raise ModelError(f"{path} is damaged or of another version of tunekit: {error}") from error
+    saved = read_model_file(folder)
     spec = BackendSpec(*saved.backend)
     backend = build_backend(spec, home=home)
     ref = ModelRef(spec.name, saved.ref)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import PredictionError
+from .errors import InputError, PredictionError
 from .shapes import Failure
 
-__all__ = ["raise_failures"]
+__all__ = ["check_errors", "raise_failures"]
 
 SHOWN = 5
 
@@ -33,3 +33,9 @@ def raise_failures(who: str, outcomes: Sequence[Any], first: int = 0) -> None:
         failures,
         outcomes,
     )
+
+
+def check_errors(errors: str) -> None:
+    """Raise InputError for what can't be done with an input without an answer."""
+    if errors not in ("raise", "return"):
+        raise InputError(f"errors={errors!r}: it is 'raise' or 'return'")

@@ -13,8 +13,8 @@ from .errors import InputError, UnsupportedTask
 from .model import Kind, Model
 from .prompted import choose_shots
 from .resolving import base_for, spec_of
-from .shapes import Said, Shape, Turns
-from .tasks.base import Prompt
+from .shapes import Better, Example, Said, Shape, Turns
+from .tasks.base import Prompt, Task
 
 __all__ = ["untrained"]
 
@@ -34,11 +34,11 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
         name = ref.id.partition(":")[0]
         return _model(built, data, "trivial", ref, shape, data.task.prompt(), name)
     base = base_for(built, model, data.task)
-    chats = any(route.shape is Shape.CHAT for route in built.routes(base))
-    if isinstance(built, ZeroShot) and (chats or not shots):
+    if isinstance(built, ZeroShot) and (_chats(built, base) or not shots):
         ref = built.zero_shot(data.task, base)
-        chat = Shape.CHAT if Shape.CHAT in data.task.offers else Shape.PAIR
-        shape = chat if chats else next(one for one in data.task.offers if one in HEADS)
+        chats = _chats(built, base)  # it may have been fetched for that, and is known since
+        heads = (one for one in data.task.offers if one in HEADS)
+        shape = _chat(data.task) if chats else next(heads)
         prompt = _shown(data, shots) if shots else data.task.prompt()
         kind: Kind = "prompted" if shots else "zero-shot"
         return _model(built, data, kind, ref, shape, prompt, base, {"shots": shots})
@@ -47,6 +47,21 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
         f"{base!r}. 'local' has one of classification and of options to choose from, without "
         "shots; backends that chat have all, and 'trivial' has rules."
     )
+
+
+def _chats(built: Backend, base: str) -> bool:
+    return any(route.shape is Shape.CHAT for route in built.routes(base))
+
+
+def _chat(task: Task) -> Shape:
+    """The shape in which a task is a conversation."""
+    return Shape.CHAT if Shape.CHAT in task.offers else Shape.PAIR
+
+
+def _as_said(example: Example) -> Example:
+    """Of two answers the better one is what is shown."""
+    asked, target = example
+    return Example(asked, Said(target.chosen)) if isinstance(target, Better) else example
 
 
 def check_count(shots: Any) -> None:
@@ -89,7 +104,8 @@ def _shown(data: Dataset, shots: int) -> Prompt:
     """The task's prompt with examples of the rows."""
     prompt = data.task.prompt()
     some = data if len(data) <= MOST_ROWS else data.sample(MOST_ROWS)
-    examples = [one for row in some for one in data.task.lower(row, Shape.CHAT, prompt)]
+    shape = _chat(data.task)
+    examples = [_as_said(data.task.lower(row, shape, prompt)[0]) for row in some]
     shown = []
     for example in choose_shots(examples, shots):
         assert isinstance(example.input, Turns) and isinstance(example.target, Said)

@@ -1,7 +1,8 @@
 """Every Python block of the README and of docs/ runs, page by page, in order.
 
-Blocks of a page share their names, as a reader would expect. A page that shows the real model says
-``<!-- needs: minilm -->``; it is skipped visibly where the weights can't be had.
+Blocks of a page share their names, as a reader would expect. A page that shows a real model says
+``<!-- needs: minilm -->`` or ``smollm2``, with commas between them; it is skipped visibly where the
+weights can't be had. A language model takes a minute and more: its pages are long tests.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def _pages() -> list[Any]:
     for path, examples in sorted(pages.items()):
         found = NEEDS.search(path.read_text(encoding="utf-8"))
         needs = [name.strip() for name in found.group(1).split(",")] if found else []
-        marks = [pytest.mark.torch] if "minilm" in needs else []
+        marks = [pytest.mark.torch] if {"minilm", "smollm2"} & set(needs) else []
+        if "smollm2" in needs:
+            marks.append(pytest.mark.soak)
         name = path.relative_to(ROOT).as_posix()
         params.append(pytest.param(examples, needs, id=name, marks=marks))
     return params
@@ -59,8 +62,11 @@ def test_page_runs(
     reader: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    if "minilm" in needs:
-        request.getfixturevalue("minilm_home")
+    for name in ("minilm", "smollm2"):
+        if name in needs:
+            request.getfixturevalue(f"{name}_home")
+    if "onnx" in needs:
+        pytest.importorskip("onnxscript", reason="needs the extra onnx")
     names: dict[str, Any] = {"__name__": "example"}
     for example in examples:
         # Blank lines before it, so that a traceback shows the page's own line.

@@ -196,7 +196,7 @@ def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_nothing_is_fetched_or_written_to_find_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunekit.weights.installed_folder", lambda entry: None)
+    monkeypatch.setattr("tunekit.weights.catalogued.installed_folder", lambda entry: None)
     assert here("minilm", home=tmp_path) is None
     assert here("some-org/never-fetched", home=tmp_path) is None
     assert not list(tmp_path.iterdir())
@@ -215,7 +215,7 @@ def test_weights_under_home_are_found(minilm: Path, minilm_home: Path) -> None:
 def test_weights_in_an_installed_wheel_are_found(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunekit.weights.installed_folder", lambda entry: tiny_encoder)
+    monkeypatch.setattr("tunekit.weights.catalogued.installed_folder", lambda entry: tiny_encoder)
     found = here("minilm", home=tmp_path)
     assert found is not None
     assert found.path == tiny_encoder

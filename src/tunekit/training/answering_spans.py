@@ -17,7 +17,7 @@ from .span_reader import SpanReader, decoded
 from .span_tagger import Tagger
 from .windows import Windows
 
-__all__ = ["WHOLE_WORDS", "Spans", "answering"]
+__all__ = ["WHOLE_WORDS", "Spans", "answering", "tagger_of"]
 
 #: Among the options of an artifact: whether spans begin and end where words do.
 WHOLE_WORDS = "whole_words"
@@ -43,7 +43,15 @@ class Spans:
 
 
 def answering(kept: Kept) -> Spans:
-    """Load a tagger with its encoder.
+    """Load a tagger with its encoder; raises as :func:`tagger_of` does."""
+    card = kept.card
+    model, module = tagger_of(kept)
+    windows = Windows(model.tokenizer, card.max_length)
+    return Spans(card, SpanReader(windows, module, torch.device(model.device)))
+
+
+def tagger_of(kept: Kept) -> tuple[BaseModel, Tagger]:
+    """The base model and the tagger of an artifact.
 
     Raises:
         ModelError: it can't be read, or doesn't fit.
@@ -63,5 +71,4 @@ def answering(kept: Kept) -> Spans:
             f"{artifact / HEAD} doesn't fit {card.base.name} and the {len(card.labels)} labels of "
             f"{CARD}. Train again, or copy it again."
         ) from error
-    windows = Windows(model.tokenizer, card.max_length)
-    return Spans(card, SpanReader(windows, module.eval(), torch.device(model.device)))
+    return model, module.eval()

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 from ..durable import new_folder, write_file
 from ..errors import ModelError
 from .card import CARD, HEAD, Artifact
+from .parallel import leads
 
 __all__ = ["Tensors", "read_tensors", "write_artifact"]
 
@@ -20,7 +21,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 
 def write_artifact(folder: Path, card: Artifact, tensors: Mapping[str, Tensors]) -> None:
-    """Write a new folder, as a whole or not at all.
+    """Write a new folder, as a whole or not at all. Of several processes the first one does.
 
     Args:
         folder: new.
@@ -30,6 +31,8 @@ def write_artifact(folder: Path, card: Artifact, tensors: Mapping[str, Tensors])
     Raises:
         StoreError: it exists, or the disk refused.
     """
+    if not leads():
+        return
     with new_folder(folder) as temporary:
         for file, named in tensors.items():
             ready = {name: one.detach().cpu().contiguous() for name, one in named.items()}

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from ..durable import disk_errors, new_folder, sweep, write_file
+from ..errors import StoreError
 
 __all__ = ["Checkpoint", "Checkpoints"]
 
@@ -74,19 +75,39 @@ class Checkpoints:
     def newest(self) -> Checkpoint | None:
         """The newest that is whole, of this very training; ``None`` where there is none."""
         sweep(self._folder, ".checkpoint-*.tmp")
-        for step, path in sorted(self._found(), reverse=True):
+        for step, _ in sorted(self._found(), reverse=True):
             try:
-                state = orjson.loads((path / STATE).read_bytes())
-                if state["identity"] != self._identity or state["step"] != step:
-                    continue
-                tensors = {
-                    part: _read(path / f"{part}.safetensors", digest)
-                    for part, digest in state["parts"].items()
-                }
-                return Checkpoint(step, tensors, state["facts"])
+                return self._read(step)
             except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
-                continue  # damaged: the training begins again
+                continue  # damaged or another's: the training begins again
         return None
+
+    def read(self, step: int) -> Checkpoint:
+        """The one after so many steps, which another process has found to be whole.
+
+        Raises:
+            StoreError: it can't be read here.
+        """
+        path = self._folder / f"checkpoint-{step}"
+        try:
+            with disk_errors(f"reading {path}"):
+                return self._read(step)
+        except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            raise StoreError(
+                f"{path} is another one for this process than for the first ({error}). All "
+                "processes have to see the same run folder."
+            ) from error
+
+    def _read(self, step: int) -> Checkpoint:
+        path = self._folder / f"checkpoint-{step}"
+        state = orjson.loads((path / STATE).read_bytes())
+        if state["identity"] != self._identity or state["step"] != step:
+            raise ValueError("of another training")
+        tensors = {
+            part: _read(path / f"{part}.safetensors", digest)
+            for part, digest in state["parts"].items()
+        }
+        return Checkpoint(step, tensors, state["facts"])
 
     def clear(self) -> None:
         """Remove all of them."""

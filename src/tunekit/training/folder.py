@@ -5,6 +5,7 @@
     recipe.json                     what to do (written by the client)
     data/train.jsonl, validation.jsonl    Examples (written by the client)
     worker.lock                     held as long as a worker lives
+    others/                         of several processes: who else lives, and how they ended
     worker.json                     the process that holds the lock, or died holding it
     events.jsonl                    what happened, appended to
     metrics.jsonl                   what every training step measured, appended to
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -89,11 +91,11 @@ class RunFolder:
 
     def note_worker(self) -> None:
         """Write down who holds the lock: this process."""
-        facts = {"pid": os.getpid(), "started": _now()}
+        facts = {"pid": os.getpid(), "host": platform.node(), "started": _now()}
         write_file(self._worker, orjson.dumps(facts))
 
     def worker(self) -> Mapping[str, Any] | None:
-        """``pid`` and ``started`` of the process that holds the lock, once it has noted them.
+        """``pid``, ``host`` and ``started`` of the process that holds the lock, once noted.
 
         Means something only while the lock is held: see :meth:`worked_on`.
         """

@@ -19,6 +19,7 @@ from .habits import LABELLED
 from .head import ROUGH, Fitted, Head, Split, balanced, fit, hold_out, solve
 from .labelled_rows import Known, embedded, labels_with_rows, rows_of
 from .loop import Diverged
+from .parallel import agreed
 from .recipe import Recipe
 from .stages import clear_stages
 from .timings import measured
@@ -149,7 +150,7 @@ def _tuned(
         decision = decide(head, tuned.judged, known.rows)
         metrics["auto"] = _said(decision, head, tuned.judged)
         run.note_event("log", f"auto {decision.words}.", metrics["auto"])
-        if not decision.tuned:
+        if not agreed(decision.tuned):
             return _head(work, encoder, known, weights, {"auto": metrics["auto"]})
     if split.held_out:
         run.note_event("state", "learning the held-out rows", {"rows": len(split.held_out)})

@@ -13,6 +13,7 @@ from ..shapes import Example, Passage, Weights
 from .cache import embed
 from .encoder import Encoder
 from .folder import RunFolder
+from .parallel import of_first
 from .recipe import Recipe
 from .work import Progress
 
@@ -103,13 +104,17 @@ def embedded(
                 "log", f"{passed} validation rows have labels without a training row: left out."
             )
     texts = rows.texts + judging.texts
-    vectors = embed(
-        encoder,
-        texts,
-        folder=Path(recipe.cache) if recipe.cache else None,
-        log=lambda message: run.note_event("log", message),
-        progress=Progress(run, "embedding", len(texts)),
-    )
+
+    def embed_all() -> torch.Tensor:
+        return embed(
+            encoder,
+            texts,
+            folder=Path(recipe.cache) if recipe.cache else None,
+            log=lambda message: run.note_event("log", message),
+            progress=Progress(run, "embedding", len(texts)),
+        )
+
+    vectors = of_first(embed_all, (len(texts), encoder.dimensions))
     number = {label: place for place, label in enumerate(labels)}
     truth = [number[label] for label in rows.labels + judging.labels]
     return Known(labels, texts, vectors, truth, len(rows.texts))

@@ -2,7 +2,8 @@
 
 A step is one batch. A batch that is too large for the memory is computed in parts, and what each
 part adds to the gradient is divided by what the *whole* batch amounts to: so the parts make no
-difference. What is random in a step depends on the seed and the number of the step alone, and so
+difference, and neither do several processes, each of which computes a share of every batch. What is
+random in a step depends on the seed and the number of the step (and of the process) alone, and so
 does the order of the rows: a training that is taken up again goes on as if nothing had happened.
 """
 
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 
@@ -25,6 +26,9 @@ from .course import Course
 from .ending import Cancelled, put_off
 from .keeping import Kept
 from .memory import Budget, no_memory
+from .parallel import agreed, any_and_first, count, leads, number, summed
+from .spreading import Part, Spread
+from .states import load_moments, load_weights, moments, weights, whole
 from .step_log import StepLog
 from .trackers import accelerator
 
@@ -34,10 +38,10 @@ __all__ = ["Diverged", "Group", "Outcome", "Stage", "Trainee", "train"]
 HOPELESS = 5
 #: A step is random by seed and number: far enough apart that two seeds share no step.
 SEEDS_APART = 1_000_003
+#: And so are two processes, the first of which is as random as if it were alone.
+PROCESSES_APART = 2**40
 #: The most a checkpoint may cost of the time, as a part of one.
 CHECKPOINT_COST = 0.02
-
-Tensors = dict[str, torch.Tensor]
 
 
 class Group(NamedTuple):
@@ -83,7 +87,8 @@ class Stage(NamedTuple):
     is measured and who is told.
 
     ``checkpoint_seconds`` pass at least between two checkpoints. ``trackers`` are those of
-    accelerate, by name; they write into ``folder``.
+    accelerate, by name; they write into ``folder``. ``sharding`` is how several processes have the
+    weights (see :mod:`tunekit.training.spreading`).
     """
 
     name: str
@@ -94,6 +99,7 @@ class Stage(NamedTuple):
     progress: Callable[[int], None]
     checkpoint_seconds: float = 60.0
     trackers: tuple[str, ...] = ()
+    sharding: Literal["none", "full"] = "none"
 
 
 class Outcome(NamedTuple):
@@ -138,18 +144,22 @@ class _Training:
         self._batches: tuple[int, list[list[int]]] = (-1, [])
         self._device = next(trainee.module.parameters()).device
         self._accelerator = accelerator(self._device, stage.trackers, stage.folder)
+        self._trackers = bool(stage.trackers) and leads()
         groups = trainee.groups()
         self._rates = [group.learning_rate for group in groups]
+        self._own = [one for group in groups for one in group.parameters]
+        self._spread = Spread(trainee.module, sharded=stage.sharding == "full")
+        trained = [self._spread.trained(group.parameters) for group in groups]
+        self._parameters = [one for part in trained for one in part]
         fused = self._device.type in ("cpu", "cuda")
         optimizer = torch.optim.AdamW(
             [
-                {"params": list(group.parameters), "lr": 0.0, "weight_decay": group.weight_decay}
-                for group in groups
+                {"params": part, "lr": 0.0, "weight_decay": group.weight_decay}
+                for group, part in zip(groups, trained, strict=True)
             ],
             fused=fused,
         )
-        self._module, self._optimizer = self._accelerator.prepare(trainee.module, optimizer)
-        self._parameters = [one for group in groups for one in group.parameters]
+        self._module, self._optimizer = self._spread.prepare(self._accelerator, optimizer)
         self._written_step = -1
         self._written = time.monotonic()
         self._write_seconds = 0.0
@@ -165,11 +175,12 @@ class _Training:
                 self._one_step(self._batch())
                 if self._step % course.steps_per_epoch == 0:
                     self._judge()
-                if told_to_end():
+                # One process that is told ends all; one clock says when a checkpoint is due.
+                ending, due = any_and_first(told_to_end(), self._checkpoint_due())
+                if ending or due:
                     self._checkpoint()
+                if ending:
                     raise Cancelled
-                if self._checkpoint_due():
-                    self._checkpoint()
         return self._end()
 
     def _batch(self) -> list[int]:
@@ -185,17 +196,20 @@ class _Training:
 
     def _end(self) -> Outcome:
         kept = self._kept
-        _load(self._trainee.module, kept.weights)
+        load_weights(self._trainee.module, kept.weights)
+        del self._module, self._optimizer, self._parameters  # their memory may be needed
+        self._spread.undo(self._accelerator)
         self._trainee.module.eval()
         self._require_sense()
-        self._accelerator.end_training()
+        for tracker in self._accelerator.trackers:
+            tracker.finish()
         step = self._step if kept.step is None else kept.step
         return Outcome(self._step, step, kept.losses, self._skipped)
 
     def _require_sense(self) -> None:
         """Raise Diverged where nothing that is finite was learnt."""
         losses = self._kept.losses
-        finite = all(bool(one.isfinite().all()) for one in self._parameters)
+        finite = all(bool(one.isfinite().all()) for one in self._own)
         judged = losses is None or bool(losses.isfinite().all())
         if not finite or not judged or 0 < self._skipped == self._step:
             raise Diverged(
@@ -212,7 +226,7 @@ class _Training:
             group["lr"] = full * rate
         loss = self._gradients(batch)
         clipped: Any = self._accelerator.clip_grad_norm_(self._parameters, self._course.clip)
-        norm = float(clipped)
+        norm = float(whole(clipped))
         if math.isfinite(norm) and math.isfinite(loss):
             self._optimizer.step()
             self._hopeless = 0
@@ -228,8 +242,9 @@ class _Training:
             "examples": len(batch),
             "seconds": round(time.perf_counter() - began, 4),
         }
-        self._stage.log.add(self._step, **measured)
-        if self._stage.trackers:
+        if leads():
+            self._stage.log.add(self._step, **measured)
+        if self._trackers:
             self._accelerator.log(
                 {"loss": loss, "learning_rate": measured["learning_rate"]}, self._step
             )
@@ -237,13 +252,23 @@ class _Training:
 
     def _gradients(self, batch: Sequence[int]) -> float:
         """Leave the gradient of the batch's mean loss in the parameters; return that loss."""
+        trainee = self._trainee
+        # In the order of the parts of one process, whose sum rounds as it always did.
+        amount = trainee.amount(sorted(batch, key=lambda place: -trainee.lengths[place]))
         while True:
             try:
-                return self._in_parts(self._budget.parts(batch))
+                parts = self._spread.parts(self._budget, trainee.lengths, batch)
+                return self._in_parts(parts, amount)
             except (MemoryError, RuntimeError) as error:
                 why = no_memory(error)
                 if why is None:
                     raise
+            if count() > 1:  # the others are in the middle of this step
+                raise TunekitError(
+                    f"out of memory in step {self._step + 1} ({why}). Of several processes none "
+                    "can take less by itself: set tokens_at_once for the backend to less than "
+                    f"{self._budget.tokens}."
+                )
             # Only here, where nothing holds the error and what it holds, can memory come back.
             self._optimizer.zero_grad(set_to_none=True)
             self._budget.lower(batch, why)
@@ -255,18 +280,19 @@ class _Training:
                 {"step": self._step + 1, "tokens": tokens},
             )
 
-    def _in_parts(self, parts: Sequence[Sequence[int]]) -> float:
-        torch.manual_seed((self._course.seed * SEEDS_APART + self._step) % 2**63)
+    def _in_parts(self, parts: Sequence[Part], amount: float) -> float:
+        seed = self._course.seed * SEEDS_APART + self._step + number() * PROCESSES_APART
+        torch.manual_seed(seed % 2**63)
         self._module.train()
-        whole = self._trainee.amount([place for part in parts for place in part])
         total = 0.0
-        for number, part in enumerate(parts, 1):
-            last = number == len(parts)
+        for place, part in enumerate(parts, 1):
+            last = place == len(parts)
             with nullcontext() if last else self._accelerator.no_sync(self._module):
-                loss = self._trainee.loss(self._module, part) / whole
-                self._accelerator.backward(loss)
-            total += float(loss.detach())
-        return total
+                loss = self._trainee.loss(self._module, part.places) / amount
+                # The gradients of several processes are averaged, and are to be summed.
+                self._accelerator.backward(loss * (count() if part.counts else 0))
+            total += float(loss.detach()) if part.counts else 0.0
+        return summed(total)
 
     def _skip(self, batch: Sequence[int]) -> None:
         self._skipped += 1
@@ -288,19 +314,18 @@ class _Training:
     def _judge(self) -> None:
         module = self._trainee.module
         module.eval()
-        losses = self._trainee.judge()
+        losses = self._spread.judge(self._trainee.judge)
         if losses is None:
             return
-        losses = losses.detach().float().cpu()
         last = self._step == self._course.steps
-        self._kept.judge(self._step, losses, lambda: {} if last else _weights(module))
+        self._kept.judge(self._step, losses, lambda: {} if last else weights(module))
         facts = {
             "stage": self._stage.name,
             "step": self._step,
             "loss": float(losses.mean()),
             "kept": self._kept.step,
         }
-        if self._stage.trackers:
+        if self._trackers:
             self._accelerator.log({"held_out_loss": facts["loss"]}, self._step)
         self._stage.note("metric", f"held-out loss {facts['loss']:.4f}", facts)
 
@@ -314,13 +339,9 @@ class _Training:
         if self._written_step == self._step:
             return
         began = time.monotonic()
-        tensors: dict[str, Tensors] = {
-            "weights": _weights(self._trainee.module),
-            "moments": {
-                f"{number}.{name}": value
-                for number, state in self._optimizer.state_dict()["state"].items()
-                for name, value in state.items()
-            },
+        tensors = {
+            "weights": weights(self._trainee.module, keep=leads()),
+            "moments": moments(self._optimizer, keep=leads()),
             **self._kept.tensors,
         }
         facts = {
@@ -329,42 +350,31 @@ class _Training:
             "hopeless": self._hopeless,
             "tokens": self._budget.tokens,
         }
-        self._stage.checkpoints.write(Checkpoint(self._step, tensors, facts))
+        if leads():
+            self._stage.checkpoints.write(Checkpoint(self._step, tensors, facts))
         self._written, self._written_step = time.monotonic(), self._step
         self._write_seconds = self._written - began
 
     def _take_up(self) -> None:
-        found = self._stage.checkpoints.newest()
+        found = self._newest()
         self._step = found.step if found else 0
-        self._stage.log.keep(self._step)
+        if leads():
+            self._stage.log.keep(self._step)
         self._stage.progress(self._step)
         if found is not None:
-            _load(self._trainee.module, found.tensors["weights"])
-            states: dict[int, Tensors] = {}
-            for name, value in found.tensors["moments"].items():
-                number, _, key = name.partition(".")
-                states.setdefault(int(number), {})[key] = value
-            self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": states})
+            load_weights(self._trainee.module, found.tensors["weights"])
+            load_moments(self._optimizer, found.tensors["moments"])
             self._kept.take_up(found.tensors, found.facts)
             self._skipped, self._hopeless = found.facts["skipped"], found.facts["hopeless"]
             self._budget.tokens = found.facts["tokens"]
             self._written_step = found.step
             self._stage.note("log", f"Going on after step {self._step}.", {"step": self._step})
-        if self._stage.trackers:
+        if self._trackers:
             self._accelerator.init_trackers(self._stage.name, config=self._course._asdict())
 
-
-def _weights(module: torch.nn.Module) -> Tensors:
-    """A copy of what is trained, in main memory."""
-    return {
-        name: one.detach().to("cpu", copy=True)
-        for name, one in module.named_parameters()
-        if one.requires_grad
-    }
-
-
-def _load(module: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, one in module.named_parameters():
-            if name in weights:
-                one.copy_(weights[name])
+    def _newest(self) -> Checkpoint | None:
+        """The checkpoint to go on from: the first process chooses it, and all read it."""
+        checkpoints = self._stage.checkpoints
+        found = checkpoints.newest() if leads() else None
+        step = agreed(found.step if found else None)
+        return checkpoints.read(step) if step is not None and found is None else found

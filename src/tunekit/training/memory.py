@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -12,7 +13,7 @@ from ..errors import TunekitError
 from .batches import within
 from .failures import NO_MEMORY
 
-__all__ = ["Budget", "no_memory", "with_less"]
+__all__ = ["Budget", "no_memory", "with_less", "without_retry"]
 
 T = TypeVar("T")
 
@@ -59,6 +60,23 @@ def _free() -> None:
         torch.cuda.empty_cache()
 
 
+class _Retry:
+    """Whether what lacked memory may be done again with less."""
+
+    allowed = True
+
+
+@contextmanager
+def without_retry() -> Iterator[None]:
+    """Within this nothing is done again with less at once: other processes, which have to do it as
+    often, wouldn't know."""
+    _Retry.allowed = False
+    try:
+        yield
+    finally:
+        _Retry.allowed = True
+
+
 def with_less(work: Callable[[int], T], at_once: int) -> T:
     """Do something with so much at once; where the memory doesn't suffice, with half of it, and so
     on. For what may be done again."""
@@ -66,7 +84,7 @@ def with_less(work: Callable[[int], T], at_once: int) -> T:
         try:
             return work(at_once)
         except (MemoryError, RuntimeError) as error:
-            if no_memory(error) is None or at_once == 1:
+            if no_memory(error) is None or at_once == 1 or not _Retry.allowed:
                 raise
         # Only here, where nothing holds the error and what it holds, can memory come back.
         at_once = max(1, at_once // 2)

@@ -11,7 +11,7 @@ import torch
 from .base_model import BaseModel
 from .padding import pad
 
-__all__ = ["Text", "Tokens", "pooled", "tokens_of"]
+__all__ = ["Text", "Tokens", "pooled", "tells_apart", "tokens_of"]
 
 #: Tokens in a forward pass. Small ones stay in a core's cache; see :mod:`tunekit.training.encoder`.
 CPU_TOKENS = 512
@@ -91,7 +91,7 @@ def _forward(model: BaseModel, texts: Sequence[Tokens], precision: str | None) -
     given = {"input_ids": ids}
     if int(mask.sum()) < mask.numel():
         given["attention_mask"] = mask
-    if _tells_apart(model) and any(text.types for text in texts):
+    if tells_apart(model) and any(text.types for text in texts):
         types = [text.types or [0] * len(text.ids) for text in texts]
         given["token_type_ids"] = pad(types, model.device).ids
     with model.autocast(precision):
@@ -103,7 +103,7 @@ def _forward(model: BaseModel, texts: Sequence[Tokens], precision: str | None) -
     return (hidden * weights).sum(1) / weights.sum(1)
 
 
-def _tells_apart(model: BaseModel) -> bool:
+def tells_apart(model: BaseModel) -> bool:
     """Whether the model takes token types, and was made for two of them."""
     takes = "token_type_ids" in inspect.signature(model.module.forward).parameters
     return takes and getattr(model.module.config, "type_vocab_size", 0) > 1

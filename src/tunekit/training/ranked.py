@@ -14,6 +14,7 @@ from .loop import Diverged
 from .option_judging import Decision, Judged, could_win, decide, hopeless, judged
 from .option_rows import Lists, hold_out, telling
 from .option_tuning import Kind, Tuned, frozen_features, new_scorer, tune
+from .parallel import agreed
 from .scorer import Features, Scorer
 from .solved_head import scored, solve_best
 from .stages import clear_stages
@@ -107,7 +108,7 @@ def _auto(work: Work, known: Known) -> Learnt:
         return _finish(work, known, "bi-encoder", bi, None, {"took": "frozen", "why": why})
     assert tuned.judged is not None
     cross = cross_tuned = None
-    if could_win(tuned.judged):
+    if agreed(could_win(tuned.judged)):
         try:
             cross, cross_tuned = _cross(work, known, tuned.judged)
         except Diverged as error:
@@ -115,11 +116,12 @@ def _auto(work: Work, known: Known) -> Learnt:
     decision = decide(bi.judged, tuned.judged, cross_tuned and cross_tuned.judged)
     said = _said(decision, bi.judged, tuned, cross_tuned)
     work.run.note_event("log", f"auto {decision.words}.", said)
-    if decision.took == "cross-encoder":
+    took = agreed(decision.took)
+    if took == "cross-encoder":
         assert cross is not None
         assert cross_tuned is not None
         return _finish(work, known, "cross-encoder", cross, cross_tuned, said)
-    if decision.took == "frozen":
+    if took == "frozen":
         return _finish(work, known, "bi-encoder", bi, None, said)
     return _finish(work, known, "bi-encoder", bi, tuned, said)
 
@@ -132,7 +134,7 @@ def _cross(work: Work, known: Known, best: Judged) -> tuple[Start, Tuned]:
         return start, _tuned(work, known, start, "cross-encoder trial")
     look = _tuned(work, known, start, "cross-encoder look", epochs=usual // 2)
     assert look.judged is not None
-    if hopeless(look.judged, best):
+    if agreed(hopeless(look.judged, best)):
         work.run.note_event(
             "log",
             f"The cross-encoder's trial ended after {usual // 2} of {usual} epochs: its held-out "

@@ -10,10 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import ModelError
 from ..shapes import Shape
 
-__all__ = ["GREEDY", "Base", "Family", "Method", "Precision", "Recipe", "Settings", "Writing"]
+__all__ = [
+    "GREEDY",
+    "Base",
+    "Family",
+    "Method",
+    "Precision",
+    "Recipe",
+    "Settings",
+    "Sharding",
+    "Writing",
+]
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 Family: TypeAlias = Literal["encoder", "causal", "seq2seq"]
+Sharding: TypeAlias = Literal["none", "full"]
 Method: TypeAlias = Literal[
     "auto",
     "head",
@@ -96,7 +107,8 @@ class Recipe(_Values):
     the folder in which embeddings are kept, or ``None``. ``tokens_at_once`` bounds what is computed
     at once, padding included; ``None`` is what the device takes well. ``save_memory`` has a
     language model compute anew what it needs on the way back. ``checkpoint_seconds`` pass at least
-    between two checkpoints; ``trackers`` are those of accelerate, by name.
+    between two checkpoints; ``trackers`` are those of accelerate, by name. ``sharding`` says what
+    each of several processes has: all weights, or with ``"full"`` a part of each.
     """
 
     version: Literal[1] = 1
@@ -114,6 +126,7 @@ class Recipe(_Values):
     save_memory: bool = False
     checkpoint_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     trackers: tuple[str, ...] = ()
+    sharding: Sharding = "none"
 
     @property
     def max_length(self) -> int:

@@ -30,7 +30,10 @@ class Tagged(NamedTuple):
 
 
 class Tagger(torch.nn.Module):
-    """Hidden states to the logits of tags."""
+    """Hidden states to the logits of tags.
+
+    ``tells_apart``: whether the encoder is told which of two texts a token is of.
+    """
 
     def __init__(self, model: BaseModel, tags: int) -> None:
         super().__init__()
@@ -38,14 +41,14 @@ class Tagger(torch.nn.Module):
         self.head = torch.nn.Linear(model.dimensions, tags).to(model.device)
         self.dropout = torch.nn.Dropout(DROPOUT)
         config = model.module.config
-        self._tells_apart = getattr(config, "type_vocab_size", 0) > 1
+        self.tells_apart = getattr(config, "type_vocab_size", 0) > 1
         self._model = (model,)  # in a tuple, since it is no part of what is trained
 
     def forward(
         self, ids: torch.Tensor, mask: torch.Tensor | None, types: torch.Tensor
     ) -> torch.Tensor:
         """Ids, mask and types, all (windows, tokens), to logits (windows, tokens, tags)."""
-        more = {"token_type_ids": types} if self._tells_apart else {}
+        more = {"token_type_ids": types} if self.tells_apart else {}
         with self._model[0].autocast():
             states = self.encoder(input_ids=ids, attention_mask=mask, **more).last_hidden_state
         logits: torch.Tensor = self.head(self.dropout(states.float()))

@@ -11,13 +11,21 @@ from .._version import __version__
 from .checkpoints import Checkpoints
 from .course import Course
 from .loop import Stage
+from .parallel import leads
 from .step_log import StepLog
 from .work import Progress, Work
 
 __all__ = ["clear_stages", "stage"]
 
 #: What of a recipe may differ between two processes that work on the same training.
-ANYWHERE = {"base_path", "cache", "checkpoint_seconds", "save_memory", "trackers"}
+ANYWHERE = {
+    "base_path",
+    "cache",
+    "checkpoint_seconds",
+    "save_memory",
+    "sharding",
+    "trackers",
+}
 
 
 def stage(work: Work, name: str, course: Course) -> Stage:
@@ -32,12 +40,14 @@ def stage(work: Work, name: str, course: Course) -> Stage:
         progress=Progress(run, f"training ({name})", course.steps),
         checkpoint_seconds=recipe.checkpoint_seconds,
         trackers=recipe.trackers,
+        sharding=recipe.sharding,
     )
 
 
 def clear_stages(work: Work) -> None:
     """Remove what a finished run needs no more."""
-    shutil.rmtree(work.run.checkpoints, ignore_errors=True)
+    if leads():
+        shutil.rmtree(work.run.checkpoints, ignore_errors=True)
 
 
 def _identity(work: Work, name: str, course: Course) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
+from accelerate.utils import DistributedDataParallelKwargs
 
 from ..errors import ConfigError
 
@@ -43,4 +44,12 @@ def accelerator(device: torch.device, trackers: Sequence[str], folder: Path) -> 
         mixed_precision="no",  # a trainee says itself what is computed in bf16
         log_with=list(trackers) or None,
         project_dir=str(folder),
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(
+                broadcast_buffers=False,  # nothing in them is learnt
+                # A batch may leave weights out (of experts, say), for one process not a problem
+                # either. And gradients are then summed in the same order after a resumption.
+                find_unused_parameters=True,
+            )
+        ],
     )

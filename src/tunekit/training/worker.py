@@ -17,6 +17,7 @@ import torch
 from ..durable import sweep
 from ..shapes import Shape
 from .folder import RunFolder
+from .parallel import count, leads, together
 from .recipe import Recipe
 from .rows import read_examples
 from .timings import Timings
@@ -49,23 +50,31 @@ def train(run: RunFolder) -> dict[str, Any]:
     Raises:
         TunekitError: something that a user can mend; the message says what.
     """
-    started, timings = time.monotonic(), Timings(run)
     recipe = Recipe.read(run.recipe)
+    with together(recipe.device):
+        return _train(run, recipe)
+
+
+def _train(run: RunFolder, recipe: Recipe) -> dict[str, Any]:
+    started, timings = time.monotonic(), Timings(run)
     if recipe.trackers:
         from .trackers import check_trackers  # accelerate takes a while to import
 
         check_trackers(recipe.trackers)
     train = read_examples(run.train, recipe.shape)
     validation = read_examples(run.validation, recipe.shape) if run.validation.exists() else None
-    # A worker that was killed between artifact and result, or an earlier attempt, left one.
-    shutil.rmtree(run.artifact, ignore_errors=True)
-    sweep(run.path, f".{run.artifact.name}.*.tmp")
+    if leads():
+        # A worker that was killed between artifact and result, or an earlier attempt, left one.
+        shutil.rmtree(run.artifact, ignore_errors=True)
+        sweep(run.path, f".{run.artifact.name}.*.tmp")
     learner = importlib.import_module(f".{LEARNERS[recipe.shape]}", __package__)
     learnt: Learnt = learner.learn(Work(run, recipe, train, validation, timings))
     metrics = {
         **_on_device(),
+        **({"processes": count()} if count() > 1 else {}),
         "rows": len(train),
         "seconds": round(time.monotonic() - started, 2),
+        "cpu_seconds": round(time.process_time(), 2),
         "timings": timings.rounded(),
         **learnt.metrics,
     }
@@ -75,7 +84,8 @@ def train(run: RunFolder) -> dict[str, Any]:
         "temperature": learnt.temperature,
         "applied": dict(learnt.applied),
         "metrics": metrics,
-        "measured": dict(learnt.measured),
+        # Plans are made for one process, and each has counted what it did itself.
+        "measured": dict(learnt.measured) if count() == 1 else {},
         "versions": _versions(),
     }
 

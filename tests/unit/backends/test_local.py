@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from tunekit import Classification, Dataset, Preference
 from tunekit.backends.base import Backend, Keeps, ModelRef, Predicts, State, Step, Trains, ZeroShot
 from tunekit.backends.local import LocalBackend, process
 from tunekit.backends.local.methods import ROUTES
-from tunekit.backends.local.process import environment
+from tunekit.backends.local.process import Crew, command, environment
 from tunekit.errors import (
     BackendError,
     ConfigError,
@@ -313,6 +315,7 @@ def test_cancel_ends_the_worker(
 
 HOLDER = """
 import sys, time
+from itertools import pairwise
 from pathlib import Path
 from tunekit.training.folder import RunFolder
 
@@ -493,6 +496,7 @@ def test_abandoned_predict_ends_at_its_next_batch(
 
 FORKED = """
 import asyncio, os, sys, time
+from itertools import pairwise
 from pathlib import Path
 from tunekit.backends.base import ModelRef
 from tunekit.backends.local import LocalBackend
@@ -593,6 +597,60 @@ def test_a_lack_of_memory_is_an_error_of_the_backend(
 def test_seconds_between_checkpoints_are_a_number(seconds: float, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="checkpoint_seconds"):
         LocalBackend(home=tmp_path, checkpoint_seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"processes": 0}, "processes=0"),
+        ({"processes": True}, "processes=True"),
+        ({"nodes": 1.5}, "nodes=1.5"),
+        ({"processes": 2, "device": "cuda:1"}, "'cuda:1' with several"),
+        ({"processes": 2, "device": "mps"}, "'mps' with several"),
+        ({"nodes": 2}, "where they meet"),
+        ({"nodes": 2, "rendezvous": "node1"}, "node1:29400"),
+        ({"rendezvous": "node1:29400"}, "one node"),
+        ({"processes": 2, "sharding": "ful"}, "full"),
+        ({"sharding": "full"}, "one process"),
+    ],
+)
+def test_processes_that_cannot_be(options: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        LocalBackend(home=tmp_path, **options)
+
+
+def test_processes_are_options_where_they_are_not_usual(tmp_path: Path) -> None:
+    assert LocalBackend(home=tmp_path, processes=1, sharding="none").options == {}
+    options = {"processes": 2, "nodes": 2, "rendezvous": "node1:29400", "sharding": "full"}
+    assert LocalBackend(home=tmp_path, **options).options == options
+
+
+def test_what_is_run_on_each_node(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "some run")
+    alone = ["-P", "-m", "tunekit.training", str(run.path.resolve())]
+    assert command(run, Crew()) == alone
+    here = command(run, Crew(processes=2))
+    assert here[:3] == ["-P", "-m", "torch.distributed.run"]
+    assert here[-3:] == alone[1:]
+    assert "--standalone" in here
+    assert here[here.index("--nproc-per-node") + 1] == "2"
+    there = command(run, Crew(processes=8, nodes=2, rendezvous="node1:29400"))
+    assert "--standalone" not in there
+    pairs = dict(pairwise(there))
+    assert pairs["--nnodes"] == "2"
+    assert pairs["--rdzv-endpoint"] == "node1:29400"
+    assert pairs["--rdzv-id"] == "some run"
+
+
+def test_a_worker_on_another_machine_is_not_signalled(tmp_path: Path) -> None:
+    """Its number is a stranger's here: ours, for once."""
+    run = RunFolder(tmp_path)
+    with run.held() as mine:
+        assert mine
+        run.note_worker()
+        noted = tmp_path / "worker.json"
+        noted.write_text(noted.read_text("utf-8").replace(platform.node(), "elsewhere"), "utf-8")
+        assert not process.stop(run)
 
 
 @pytest.mark.torch

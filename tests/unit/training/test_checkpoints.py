@@ -165,3 +165,14 @@ def test_the_state_is_plain_json(kept: Checkpoints, tmp_path: Path) -> None:
     )
     assert state["step"] == 3
     assert state["parts"].keys() == {"weights", "best"}
+
+
+def test_one_that_another_process_has_found_is_read(kept: Checkpoints, tmp_path: Path) -> None:
+    kept.write(checkpoint(3))
+    assert kept.read(3).facts["skipped"] == 3
+    with pytest.raises(StoreError, match="No such file"):
+        kept.read(4)
+    file = tmp_path / "checkpoints" / "main" / "checkpoint-3" / "weights.safetensors"
+    flip(file)
+    with pytest.raises(StoreError, match="same run folder"):
+        kept.read(3)

@@ -55,6 +55,7 @@ def test_it_is_taken_up_by_the_same_training(written: Path) -> None:
         {"cache": "/cache"},
         {"checkpoint_seconds": 1.0},
         {"trackers": ("tensorboard",)},
+        {"sharding": "full"},
     ],
 )
 def test_what_plays_no_part_may_differ(written: Path, changes: dict[str, Any]) -> None:

@@ -11,20 +11,22 @@ from typing import Any, cast
 from ...durable import write_file
 from ...errors import BackendError, NotFound, UnsupportedTask
 from ...planning import Estimate, Route, Setup, Work
-from ...shapes import Input, Outcome, Shape
+from ...shapes import Failure, Input, Outcome, Shape
 from ...tasks.base import Task
+from ...training.card import read_card
 from ...training.folder import RunFolder
-from ...training.recipe import Method, Precision, Settings, Writing
+from ...training.recipe import Method, Precision, Settings, Sharding, Writing
 from ...weights import known_family
-from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from ..base import Event, Journal, ModelRef, Ref, Serving, State, Status, Trained
 from .bases import base_weights, require_family
 from .curve import curve_of_run
 from .estimates import estimate
+from .exports import export, kinds_of
 from .kept import check_kept, keep
 from .methods import ENCODER, LANGUAGE_MODEL, ROUTES, default_base, family_of, knobs_of
 from .models import Models, require_extra
-from .process import start, stop
-from .recipes import Machine, check_machine, recipe, settings_for
+from .process import Crew, start, stop
+from .recipes import Machine, check_machine, check_writing, recipe, settings_for
 
 __all__ = ["LocalBackend"]
 
@@ -62,6 +64,13 @@ class LocalBackend:
         temperature: at which a language model draws the tokens of an answer; 0 takes the likeliest.
         top_p: it draws among the likeliest tokens that together have this probability.
         sampling_seed: of what is drawn. The same prompt and seed give the same answer.
+        processes: that train together on this machine, and on each of the nodes: as many as it has
+            GPUs. What is learnt stays the same.
+        nodes: machines that train together; they need the run folder on a disk that all of them
+            see.
+        rendezvous: where nodes meet, ``"host:port"``: one of them, and a free port there.
+        sharding: ``"none"``: each process has all weights. ``"full"``: each has a part of every
+            weight, of its gradient and of what the optimizer remembers.
 
     Raises:
         ConfigError: a value that can't be one; the message says which.
@@ -87,6 +96,10 @@ class LocalBackend:
         temperature: float = 0.0,
         top_p: float = 1.0,
         sampling_seed: int = 0,
+        processes: int = 1,
+        nodes: int = 1,
+        rendezvous: str | None = None,
+        sharding: Sharding = "none",
     ) -> None:
         self.name = name
         self._home = Path(home)
@@ -100,8 +113,12 @@ class LocalBackend:
             tokens_at_once,
             checkpoint_seconds,
             tuple(trackers),
-            save_memory,
-            Writing(temperature, top_p, sampling_seed, max_tokens),
+            save_memory=save_memory,
+            writing=Writing(temperature, top_p, sampling_seed, max_tokens),
+            processes=processes,
+            nodes=nodes,
+            rendezvous=rendezvous,
+            sharding=sharding,
         )
         check_machine(name, self._machine)
         self._models = Models(self._home, self._machine)
@@ -128,6 +145,10 @@ class LocalBackend:
             "temperature": (self._machine.writing.temperature, 0.0),
             "top_p": (self._machine.writing.top_p, 1.0),
             "sampling_seed": (self._machine.writing.seed, 0),
+            "processes": (self._machine.processes, 1),
+            "nodes": (self._machine.nodes, 1),
+            "rendezvous": (self._machine.rendezvous, None),
+            "sharding": (self._machine.sharding, "none"),
         }
         return {name: value for name, (value, usual) in given.items() if value != usual}
 
@@ -176,7 +197,9 @@ class LocalBackend:
             machine=self._machine,
         )
         write_file(run.recipe, told.model_dump_json(indent=1).encode())
-        process = start(run, backend=self.name)
+        machine = self._machine
+        crew = Crew(machine.processes, machine.nodes, machine.rendezvous, machine.threads)
+        process = start(run, backend=self.name, crew=crew)
         if process is not None:
             journal.note("worker-started", pid=process)
         return journal.run_id
@@ -217,8 +240,8 @@ class LocalBackend:
             return
         if not stop(run):
             raise BackendError(
-                f"the worker of {ref} doesn't end. End its process by hand "
-                f"(its number is in {run.path / 'worker.json'}).",
+                f"the worker of {ref} doesn't end, or isn't on this machine. End its process by "
+                f"hand (its number and host are in {run.path / 'worker.json'}).",
                 backend=self.name,
             )
         with run.held() as mine:
@@ -254,9 +277,16 @@ class LocalBackend:
         finally:
             abandoned.set()  # cancelled: the thread stops at its next batch
 
+    def write(self, ref: ModelRef, asked: Input, how: Mapping[str, Any]) -> Iterator[str | Failure]:
+        writing = self._machine.writing._replace(**how)
+        check_writing(self.name, writing)
+        return self._models.write(ref.id, asked, writing)
+
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         require_extra(self.name)
-        chats = known_family(model, home=self._home) == "causal"
+        # Who doesn't know it yet has to fetch it, to say how it can answer.
+        known = known_family(model, home=self._home)
+        chats = (known or base_weights(model, home=self._home).family) == "causal"
         untrained: dict[Shape, Method] = (
             {Shape.CHAT: "zero-shot", Shape.PAIR: "zero-shot"}
             if chats
@@ -291,6 +321,15 @@ class LocalBackend:
     def open(self, folder: Path) -> ModelRef:
         check_kept(folder)
         return ModelRef(self.name, f"folder:{folder.resolve()}")
+
+    def exports(self, ref: ModelRef) -> Sequence[str]:
+        return kinds_of(read_card(self._models.place(ref.id).artifact).shape)
+
+    def export(self, ref: ModelRef, kind: str, folder: Path, serving: Serving) -> None:
+        require_extra(self.name)
+        place = self._models.place(ref.id)
+        card = read_card(place.artifact)
+        self._models.on_thread(lambda: export(card, place, kind, folder, serving)).result()
 
     def _run(self, ref: Ref) -> RunFolder:
         folder = self._home / "runs" / Path(ref).name

@@ -7,9 +7,11 @@ import importlib.util
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import orjson
@@ -18,7 +20,7 @@ from ...durable import new_folder, write_file
 from ...errors import BackendError, MissingExtra, ModelError, StoreError
 from ...shapes import Failure, Input, Outcome, Passage, Question, Shape, Turns
 from ...training.card import CARD, read_card
-from ...training.recipe import Recipe
+from ...training.recipe import Recipe, Writing
 from ...training.threads import patient_threads
 from ...weights import verify
 from .bases import base_weights
@@ -92,22 +94,50 @@ class Models:
         outcomes: list[Outcome | None] = [_refusal(one, shape) for one in inputs]
         places = [place for place, refused in enumerate(outcomes) if refused is None]
         go_on()
-        try:
+        with enough_memory():
             answers = runtime.predict([inputs[place] for place in places], go_on)
-        except (MemoryError, RuntimeError) as error:
-            from ...training.memory import no_memory
-
-            why = no_memory(error)
-            if why is None:
-                raise
-            raise BackendError(
-                f"not enough memory to answer ({why}). Ask about fewer or shorter texts at once, "
-                "or set device='cpu'.",
-                backend="local",
-            ) from error
         for place, answer in zip(places, answers, strict=True):
             outcomes[place] = answer
         return [one for one in outcomes if one is not None]
+
+    def write(self, model: str, asked: Input, writing: Writing) -> Iterator[str | Failure]:
+        """The pieces of one answer, from the thread that torch runs on.
+
+        Raises:
+            BackendError: the model gives no answer in pieces, or the memory doesn't suffice.
+            TunekitError: as for :meth:`predict`.
+        """
+        pieces = SimpleQueue[str | Failure | None]()
+        abandoned = threading.Event()
+
+        def work() -> None:
+            try:
+                with enough_memory():
+                    for piece in self._pieces(model, asked, writing):
+                        pieces.put(piece)
+                        if abandoned.is_set():
+                            return
+            finally:
+                pieces.put(None)
+
+        done = self.on_thread(work)
+        try:
+            while (piece := pieces.get()) is not None:
+                yield piece
+            done.result()
+        finally:
+            abandoned.set()  # whoever listened has gone: the thread stops at its next token
+
+    def _pieces(self, model: str, asked: Input, writing: Writing) -> Iterator[str | Failure]:
+        runtime = self._runtime(model)
+        write = getattr(runtime, "write", None)
+        if write is None:
+            raise BackendError(
+                "this model gives no answer in pieces. predict() gives it as a whole.",
+                backend="local",
+            )
+        refused = _refusal(asked, runtime.card.shape)
+        return iter([refused]) if refused else write(asked, writing)
 
     def place(self, model: str) -> Place:
         """Where a model lies; its base weights are checked.
@@ -178,6 +208,28 @@ class Models:
         while len(self._loaded) > LOADED_AT_ONCE:
             self._loaded.popitem(last=False)
         return self._loaded[key]
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Say in words of ours that the memory didn't suffice.
+
+    Raises:
+        BackendError: it didn't.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        from ...training.memory import no_memory
+
+        why = no_memory(error)
+        if why is None:
+            raise
+        raise BackendError(
+            f"not enough memory to answer ({why}). Ask about fewer or shorter texts at once, "
+            "or set device='cpu'.",
+            backend="local",
+        ) from error
 
 
 def require_extra(backend: str) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import platform
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from ...durable import disk_errors
 from ...errors import BackendError
 from ...training.folder import RunFolder
 
-__all__ = ["environment", "start", "stop"]
+__all__ = ["Crew", "command", "environment", "start", "stop"]
 
 START_SECONDS = 120.0
 END_SECONDS = 15.0
@@ -37,11 +41,13 @@ PASSED_ON_PREFIXES = (
     "COVERAGE_",
     "CUDA_",
     "DYLD_",
+    "GLOO_",
     "GOMP_",
     "HIP_",
     "KMP_",
     "LC_",
     "MKL_",
+    "NCCL_",
     "NVIDIA_",
     "OMP_",
     "OPENBLAS_",
@@ -53,8 +59,44 @@ PASSED_ON_PREFIXES = (
 )
 
 
-def start(run: RunFolder, *, backend: str) -> int | None:
+class Crew(NamedTuple):
+    """The processes that train together: so many on each of the nodes, which meet at a rendezvous.
+    ``threads`` are those of each process."""
+
+    processes: int = 1
+    nodes: int = 1
+    rendezvous: str | None = None
+    threads: int | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one."""
+        return self.processes * self.nodes > 1
+
+
+ALONE = Crew()
+
+
+def command(run: RunFolder, crew: Crew) -> list[str]:
+    """What has to be run after ``python`` on each node."""
+    # -P: nothing in the working folder can stand in for a module of ours.
+    worker = ["-m", "tunekit.training", str(run.path.resolve())]
+    if not crew.several:
+        return ["-P", *worker]
+    # Not accelerate's launcher: told to use CPUs it starts one process, without a word.
+    launcher = ["-P", "-m", "torch.distributed.run", "--nproc-per-node", str(crew.processes)]
+    if crew.nodes == 1:
+        return [*launcher, "--standalone", "--local-addr", "127.0.0.1", *worker]
+    meeting = ["--nnodes", str(crew.nodes), "--rdzv-backend", "c10d"]
+    meeting += ["--rdzv-endpoint", str(crew.rendezvous), "--rdzv-id", run.path.name]
+    return [*launcher, *meeting, *worker]
+
+
+def start(run: RunFolder, *, backend: str, crew: Crew = ALONE) -> int | None:
     """Start a worker that outlives this process, and wait until it is at work (or has ended).
+
+    Where it needs other nodes, an event says what has to be run there, and this waits for them as
+    long as their launcher does.
 
     Returns:
         Its process id, or ``None`` where another worker was quicker.
@@ -64,20 +106,23 @@ def start(run: RunFolder, *, backend: str) -> int | None:
         BackendError: it ended at once without a result; the message has the end of its log.
     """
     before = run.worker()
+    told = command(run, crew)
+    if crew.nodes > 1:
+        there = shlex.join(["python", *told])
+        run.note_event("log", f"Waiting for {crew.nodes} nodes. Run on each other one: {there}")
     with disk_errors(f"writing {run.log}"), run.log.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            # -P: nothing in the working folder can stand in for a module of ours.
-            [sys.executable, "-P", "-m", "tunekit.training", str(run.path.resolve())],
+            [sys.executable, *told],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment(),
+            env={**environment(), **(_of_several(crew) if crew.several else {})},
             start_new_session=True,  # Ctrl-C here doesn't reach it
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
     # Its exit status has to be collected as long as this process lives.
     threading.Thread(target=process.wait, name="tunekit-reaper", daemon=True).start()
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + (START_SECONDS if crew.nodes == 1 else math.inf)
     while run.worker() in (None, before) and process.returncode is None:
         if time.monotonic() > deadline:
             process.kill()
@@ -87,7 +132,8 @@ def start(run: RunFolder, *, backend: str) -> int | None:
         return None
     if process.returncode and run.result() is None and not run.worked_on():
         raise _never_worked(run, backend, f"ended at once (exit status {process.returncode})")
-    return process.pid
+    # A launcher doesn't pass on that another worker was quicker.
+    return None if crew.several and process.returncode and run.result() is None else process.pid
 
 
 def stop(run: RunFolder) -> bool:
@@ -105,13 +151,15 @@ def stop(run: RunFolder) -> bool:
 
 
 def _at_work(run: RunFolder) -> int | None:
-    """The number of the process that holds the lock; ``None`` where none does, or doesn't say."""
+    """The number of the process here that holds the lock; ``None`` where none does, or says so."""
     deadline = time.monotonic() + END_SECONDS
     while run.worked_on() and time.monotonic() < deadline:
         worker = run.worker()
         # Looked at again: who noted this still holds the lock, so the number is its own.
         if worker is not None and run.worked_on() and run.worker() == worker:
-            return int(worker["pid"])
+            # On another node the number is a stranger's.
+            here = worker.get("host") in (None, platform.node())
+            return int(worker["pid"]) if here else None
         time.sleep(LOOK_SECONDS)
     return None
 
@@ -130,6 +178,16 @@ def environment() -> dict[str, str]:
         paths = [str(ours), *filter(None, [kept.get("PYTHONPATH")])]
         kept["PYTHONPATH"] = os.pathsep.join(paths)
     return kept
+
+
+def _of_several(crew: Crew) -> dict[str, str]:
+    """What more each of several processes needs."""
+    # Their launcher starts them without -P, and with one thread each if nobody says otherwise.
+    more = {"PYTHONSAFEPATH": "1"}
+    if "OMP_NUM_THREADS" not in os.environ:
+        cores = (os.cpu_count() or 1) // crew.processes
+        more["OMP_NUM_THREADS"] = str(crew.threads or max(1, cores))
+    return more
 
 
 def _never_worked(run: RunFolder, backend: str, what: str) -> BackendError:

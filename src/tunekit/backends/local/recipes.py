@@ -14,14 +14,24 @@ from ...errors import ConfigError, HyperparameterError, UnsupportedTask, did_you
 from ...planning import Route
 from ...shapes import Shape
 from ...tasks.base import Task
-from ...training.recipe import Base, Method, Precision, Recipe, Settings, Writing
+from ...training.recipe import (
+    Base,
+    Method,
+    Precision,
+    Recipe,
+    Settings,
+    Sharding,
+    Writing,
+)
 from ...weights import BaseWeights
 from .methods import knobs_of
 
-__all__ = ["Machine", "check_machine", "recipe", "settings_for"]
+__all__ = ["Machine", "check_machine", "check_writing", "recipe", "settings_for"]
 
 #: Torch's names of what it computes on. Whether one is there is seen when a model is loaded.
 DEVICES = ("auto", "cpu", "cuda", "hpu", "mps", "mtia", "xla", "xpu")
+#: Of which several processes can each take one.
+SHARED_DEVICES = ("auto", "cpu", "cuda")
 #: Shapes whose answers are labels.
 WITH_LABELS = (Shape.LABELLED, Shape.SPANNED)
 
@@ -38,6 +48,10 @@ class Machine(NamedTuple):
     trackers: tuple[str, ...] = ()
     save_memory: bool = False
     writing: Writing = Writing()
+    processes: int = 1
+    nodes: int = 1
+    rendezvous: str | None = None
+    sharding: Sharding = "none"
 
 
 def check_machine(backend: str, machine: Machine) -> None:
@@ -53,6 +67,7 @@ def check_machine(backend: str, machine: Machine) -> None:
             f"{backend}: no device {device!r}. {did_you_mean(kind, DEVICES)} "
             "A number may follow (cuda:1); 'auto' takes a GPU where there is one."
         )
+    _check_processes(backend, machine)
     for name in ("threads", "tokens_at_once"):
         number = getattr(machine, name)
         if number is not None and (type(number) is not int or number < 1):
@@ -64,7 +79,7 @@ def check_machine(backend: str, machine: Machine) -> None:
             f"{backend}: checkpoint_seconds={machine.checkpoint_seconds!r}. Give the seconds "
             "between two checkpoints, from 0."
         )
-    _check_writing(backend, machine.writing)
+    check_writing(backend, machine.writing)
     if not all(machine.trackers):
         raise ConfigError(
             f"{backend}: trackers={list(machine.trackers)!r}. Give names, such as ['tensorboard']."
@@ -76,7 +91,12 @@ def check_machine(backend: str, machine: Machine) -> None:
         )
 
 
-def _check_writing(backend: str, writing: Writing) -> None:
+def check_writing(backend: str, writing: Writing) -> None:
+    """Check how a language model is to write.
+
+    Raises:
+        ConfigError: a value that can't be one; the message says which.
+    """
     if writing.max_tokens is not None and (
         type(writing.max_tokens) is not int or writing.max_tokens < 1
     ):
@@ -93,6 +113,40 @@ def _check_writing(backend: str, writing: Writing) -> None:
         raise ConfigError(f"{backend}: top_p={writing.top_p!r}. Give a number above 0, up to 1.")
     if type(writing.seed) is not int or not 0 <= writing.seed < 2**63:
         raise ConfigError(f"{backend}: sampling_seed={writing.seed!r}. Give a whole number from 0.")
+
+
+def _check_processes(backend: str, machine: Machine) -> None:
+    for name in ("processes", "nodes"):
+        number = getattr(machine, name)
+        if type(number) is not int or number < 1:
+            raise ConfigError(f"{backend}: {name}={number!r}. Give a whole number from 1.")
+    several = machine.processes * machine.nodes > 1
+    if several and machine.device not in SHARED_DEVICES:
+        raise ConfigError(
+            f"{backend}: device={machine.device!r} with several processes. Each takes a device of "
+            "its own: set device to 'auto', 'cpu' or 'cuda'."
+        )
+    there = machine.rendezvous
+    if machine.nodes > 1 and not re.fullmatch(r"\S+:\d{1,5}", there or ""):
+        raise ConfigError(
+            f"{backend}: nodes={machine.nodes} with rendezvous={there!r}. Say where they meet: "
+            "the name of one of them and a free port, such as 'node1:29400'."
+        )
+    if machine.nodes == 1 and there is not None:
+        raise ConfigError(
+            f"{backend}: rendezvous={there!r} with one node, which meets nobody. Set nodes, or "
+            "leave it out."
+        )
+    if machine.sharding not in get_args(Sharding):
+        raise ConfigError(
+            f"{backend}: no sharding {machine.sharding!r}. "
+            f"{did_you_mean(str(machine.sharding), get_args(Sharding))}"
+        )
+    if machine.sharding != "none" and not several:
+        raise ConfigError(
+            f"{backend}: sharding={machine.sharding!r} with one process, which would keep all "
+            "weights. Set processes, or leave it out."
+        )
 
 
 def settings_for(backend: str, route: Route, given: Mapping[str, Any]) -> Settings:
@@ -170,4 +224,5 @@ def recipe(
         checkpoint_seconds=machine.checkpoint_seconds,
         trackers=machine.trackers,
         save_memory=machine.save_memory,
+        sharding=machine.sharding,
     )

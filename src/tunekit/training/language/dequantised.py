@@ -17,8 +17,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..failures import describe
-
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -44,8 +42,7 @@ def main(arguments: list[str]) -> int:
             warnings.simplefilter("ignore")
             dequantise(Path(arguments[0]), Path(arguments[1]))
     except Exception as error:
-        _, sentence = describe(error)
-        print(_first_line(sentence), file=sys.stderr)  # noqa: T201
+        print(_sentence(error), file=sys.stderr)  # noqa: T201
         return FAILED
     return DONE
 
@@ -135,8 +132,11 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerFast, positions: int, target: 
     tokenizer.save_pretrained(target)
 
 
-def _first_line(sentence: str) -> str:
-    return next(filter(None, map(str.strip, sentence.splitlines())), "")
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name!r} isn't installed"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 
 if __name__ == "__main__":
