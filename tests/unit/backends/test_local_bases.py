@@ -248,6 +248,7 @@ def test_other_weights_are_found_as_ever(tiny_causal: Path, tmp_path: Path) -> N
     assert base_weights(str(tiny_causal), home=tmp_path) == locate(str(tiny_causal), home=tmp_path)
 
 
+@pytest.mark.soak  # a minute of converting
 def test_smollm2_is_what_the_wheel_carries(smollm2: Path, smollm2_home: Path) -> None:
     from tokenizers import Tokenizer
 
