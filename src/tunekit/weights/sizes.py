@@ -15,19 +15,25 @@ __all__ = ["Size", "read_size"]
 DIMENSIONS = ("hidden_size", "dim", "d_model")
 LAYERS = ("num_hidden_layers", "n_layers", "num_layers")
 INNER = ("intermediate_size", "hidden_dim", "d_ff")
+HEADS = ("num_attention_heads", "n_heads", "num_heads")
+HEAD = ("head_dim", "d_kv")
 
 
 class Size(NamedTuple):
-    """The size of an encoder.
+    """The size of a base model.
 
     ``dimensions`` is the length of a token's vector, ``inner`` that within a layer; ``bytes`` are
-    those of the files of weights.
+    those of the files of weights. Of language models ``vocabulary`` counts the tokens, ``queries``
+    and ``keys`` are the lengths of what attention compares; 0 where that isn't known.
     """
 
     dimensions: int
     layers: int
     inner: int
     bytes: int
+    vocabulary: int = 0
+    queries: int = 0
+    keys: int = 0
 
 
 def read_size(weights: BaseWeights) -> Size | None:
@@ -42,7 +48,17 @@ def read_size(weights: BaseWeights) -> Size | None:
     dimensions, layers, inner = (_first(config, names) for names in (DIMENSIONS, LAYERS, INNER))
     if not (dimensions and layers and stored):
         return None
-    return Size(dimensions, layers, inner or 4 * dimensions, stored)
+    heads, head = (_first(config, names) for names in (HEADS, HEAD))
+    head = head or dimensions // max(1, heads)
+    return Size(
+        dimensions,
+        layers,
+        inner or 4 * dimensions,
+        stored,
+        vocabulary=_first(config, ("vocab_size",)),
+        queries=heads * head,
+        keys=(_first(config, ("num_key_value_heads",)) or heads) * head,
+    )
 
 
 def _first(config: Mapping[str, Any], names: tuple[str, ...]) -> int:

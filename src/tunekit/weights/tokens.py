@@ -17,7 +17,7 @@ from .folder import BaseWeights, verify
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["TokenCounter", "token_counter"]
+__all__ = ["TokenCounter", "load_tokenizer", "token_counter"]
 
 #: The number of tokens of each of these texts, those included that the tokenizer puts around.
 TokenCounter: TypeAlias = Callable[[Sequence[str]], list[int]]
@@ -55,6 +55,25 @@ def token_counter(weights: BaseWeights) -> TokenCounter:
             count = token_counter(here("minilm", home=home))
             count(["My card is lost."])  # [7]
     """
+    tokenizer = load_tokenizer(weights)
+
+    def count(texts: Sequence[str]) -> list[int]:
+        with _one_thread():
+            return list(_counted(tokenizer, weights.name, texts))
+
+    return count
+
+
+def load_tokenizer(weights: BaseWeights) -> Tokenizer:
+    """The tokenizer of these weights, which neither pads nor cuts.
+
+    Args:
+        weights: on this disk; a pinned ``tokenizer.json`` must be what it was.
+
+    Raises:
+        MissingExtra: ``tokenizers`` isn't installed.
+        WeightsError: there is no tokenizer, or it can't be read.
+    """
     try:
         from tokenizers import Tokenizer
     except ModuleNotFoundError as error:
@@ -79,12 +98,7 @@ def token_counter(weights: BaseWeights) -> TokenCounter:
     # The file may bring its own.
     tokenizer.no_padding()
     tokenizer.no_truncation()
-
-    def count(texts: Sequence[str]) -> list[int]:
-        with _one_thread():
-            return list(_counted(tokenizer, weights.name, texts))
-
-    return count
+    return tokenizer
 
 
 def _counted(tokenizer: Tokenizer, name: str, texts: Sequence[str]) -> Iterator[int]:

@@ -21,8 +21,9 @@ from ...weights import Size
 from .lengths import Lengths
 from .pace import Basis
 
-__all__ = ["Costs", "rule_of"]
+__all__ = ["CLIENT_BYTES", "FREE", "MEMORY_DIGITS", "SECONDS_DIGITS", "Costs", "rounded", "rule_of"]
 
+FREE = "nothing is paid: it runs on this machine"
 #: A client with nothing else in it, which waits.
 CLIENT_BYTES = 120 << 20
 #: Time and memory are said with so many digits: more would be pretence.
@@ -108,7 +109,7 @@ class Costs:
     def of(self, route: Route) -> Candidate:
         """What one method costs."""
         about = ABOUT.get((route.shape, route.method), "")
-        if self._size is None or self._basis is None or route.shape not in HABITS:
+        if self._size is None or self._basis is None:
             return Candidate(route.method, note=about)
         known = _Known(self._size, self._basis)
         everything, missing = self._lengths.reading(gpu=known.basis.gpu, cache=known.basis.cache)
@@ -132,8 +133,8 @@ class Costs:
         seconds = sum(took * getattr(known.basis.pace, name) for name, took in phases.items())
         return Candidate(
             route.method,
-            memory=int(_rounded(CLIENT_BYTES + memory, MEMORY_DIGITS)),
-            seconds=_rounded(seconds, SECONDS_DIGITS),
+            memory=int(rounded(CLIENT_BYTES + memory, MEMORY_DIGITS)),
+            seconds=rounded(seconds, SECONDS_DIGITS),
             note=about,
         )
 
@@ -216,5 +217,6 @@ def _stages(
             yield trial[0] / 2, 1
 
 
-def _rounded(value: float, digits: int) -> float:
+def rounded(value: float, digits: int) -> float:
+    """A figure with so many digits that count."""
     return float(f"{value:.{digits}g}")

@@ -22,14 +22,13 @@ from ...weights import (
     known_size,
     token_counter,
 )
-from .candidates import Costs, rule_of
+from .candidates import FREE, HABITS, Costs, rule_of
+from .language_estimates import estimate_language
 from .lengths import FRAME, Lengths, by_characters
 from .pace import basis
 from .recipes import Machine
 
 __all__ = ["estimate"]
-
-FREE = "nothing is paid: it runs on this machine"
 
 
 def estimate(setup: Setup, *, routes: Sequence[Route], home: Path, machine: Machine) -> Estimate:
@@ -48,6 +47,8 @@ def estimate(setup: Setup, *, routes: Sequence[Route], home: Path, machine: Mach
     Raises:
         WeightsError: the base model's name can't be one, or its files can't be read.
     """
+    if setup.route.shape not in HABITS:
+        return estimate_language(setup, routes=routes, home=home, machine=machine)
     weights = here(setup.model, home=home)
     counting = _counting(setup.model, weights)
     made_for = weights.max_length if weights else known_length(setup.model)

@@ -25,11 +25,12 @@ from ...training.costs import (
     head_seconds,
 )
 from ...training.folder import RunFolder
+from ...training.language_costs import Body, Speaking, speaking_memory, speaking_seconds
 from ...training.timings import machine_name
 from ...training.tuning_costs import Tuning, tuning_memory, tuning_seconds
 from .recipes import Machine
 
-__all__ = ["Basis", "basis"]
+__all__ = ["Basis", "basis", "expected_device"]
 
 #: Earlier runs that are looked at, and those of them that count, the newest first.
 LOOKED_AT, COUNTED = 40, 5
@@ -59,20 +60,25 @@ class Basis(NamedTuple):
     cache: Path | None = None
 
 
-def basis(home: Path, machine: Machine, *, model: str, max_length: int) -> Basis | None:
-    """How fast this machine trains a head.
+def basis(
+    home: Path, machine: Machine, *, model: str, max_length: int, writes: bool = False
+) -> Basis | None:
+    """How fast this machine trains.
 
     Args:
         home: whose runs are looked at.
         machine: how it is to be used.
         model: the base model's name.
         max_length: tokens of a text that are read.
+        writes: whether the base model is a language model: what an encoder took says nothing of it.
 
     Returns:
         The pace, or ``None`` where nothing can be known: on a GPU before its first run.
     """
-    device = _expected_device(machine.device)
-    before = [one for one in _earlier(home) if _alike(one, machine, device)]
+    device = expected_device(machine.device)
+    before = [
+        one for one in _earlier(home) if one.writes == writes and _alike(one, machine, device)
+    ]
     same = [one for one in before if one.base == model]
     if counted := (same or before)[:COUNTED]:
         runs = f"{len(counted)} earlier runs" if len(counted) > 1 else "an earlier run"
@@ -90,7 +96,7 @@ def basis(home: Path, machine: Machine, *, model: str, max_length: int) -> Basis
     return Basis(_glanced(machine), precision, "no run on this machine yet: rough")
 
 
-def _expected_device(wanted: str) -> str:
+def expected_device(wanted: str) -> str:
     """The kind of device that a worker will take; without torch that can only be guessed."""
     if wanted != "auto":
         return wanted.partition(":")[0]
@@ -106,10 +112,11 @@ def _expected_device(wanted: str) -> str:
 
 
 class _Past(NamedTuple):
-    """What a worker measured in an earlier run."""
+    """What a worker measured in an earlier run, and what was to be expected of it on the reference:
+    the seconds of each phase, and the bytes of the part that holds most, by its kind of pace."""
 
+    writes: bool
     machine: str
-    method: str
     base: str
     max_length: int
     device: str
@@ -117,11 +124,9 @@ class _Past(NamedTuple):
     threads: int
     cache: str | None
     memory: int | None
-    reading: Reading
-    fitting: Fitting
-    depth: Depth
-    tuning: Tuning | None
     timings: Mapping[str, float]
+    seconds: Mapping[str, float]
+    held: tuple[str, int]
 
 
 def _earlier(home: Path) -> Iterator[_Past]:
@@ -132,19 +137,59 @@ def _earlier(home: Path) -> Iterator[_Past]:
         return
     for name in [name for name in names if not name.startswith(".")][:LOOKED_AT]:
         # Runs that failed, or that another version wrote, say nothing.
-        with suppress(StoreError, KeyError, TypeError, ValueError):
+        with suppress(StoreError, AttributeError, KeyError, TypeError, ValueError):
             yield _past(RunFolder(home / "runs" / name).result() or {})
 
 
 def _past(result: Mapping[str, Any]) -> _Past:
     facts = dict(result["measured"])
-    parts = {"reading": Reading, "fitting": Fitting, "depth": Depth, "tuning": Tuning}
-    facts.setdefault("tuning", None)
-    for name, kind in parts.items():
-        if facts[name] is not None:
-            facts[name] = kind(**{field: int(value) for field, value in dict(facts[name]).items()})
-    timings = {phase: float(took) for phase, took in result["metrics"]["timings"].items()}
-    return _Past(**facts, timings=timings)
+    precision, writes = str(facts["precision"]), "speaking" in facts
+    seconds, held = (_of_language_model if writes else _of_encoder)(facts, precision)
+    return _Past(
+        writes=writes,
+        machine=facts["machine"],
+        base=facts["base"],
+        max_length=facts["max_length"],
+        device=facts["device"],
+        precision=precision,
+        threads=facts["threads"],
+        cache=facts.get("cache"),
+        memory=facts["memory"],
+        timings={phase: float(took) for phase, took in result["metrics"]["timings"].items()},
+        seconds=seconds,
+        held=held,
+    )
+
+
+def _of_encoder(
+    facts: Mapping[str, Any], precision: str
+) -> tuple[dict[str, float], tuple[str, int]]:
+    reading, fitting = Reading(**_numbers(facts["reading"])), Fitting(**_numbers(facts["fitting"]))
+    depth = Depth(**_numbers(facts["depth"]))
+    seconds = head_seconds(reading, fitting, depth, precision)
+    held = head_memory(reading, fitting, depth, precision)
+    if facts.get("tuning") is None:
+        return seconds, ("memory", held)
+    sizes = (Tuning(**_numbers(facts["tuning"])), fitting.dimensions, depth, precision)
+    seconds["tune"] = tuning_seconds(*sizes)
+    return seconds, ("tuning_memory", max(held, tuning_memory(*sizes)))
+
+
+def _of_language_model(
+    facts: Mapping[str, Any], precision: str
+) -> tuple[dict[str, float], tuple[str, int]]:
+    speaking, body = Speaking(**_numbers(facts["speaking"])), Body(**_numbers(facts["body"]))
+    full, anew = facts["method"] == "full", bool(facts["anew"])
+    four_bits = facts["method"] == "qlora"
+    held = speaking_memory(speaking, body, precision, full=full, four_bits=four_bits, anew=anew)
+    return (
+        speaking_seconds(speaking, body, precision, full=full, anew=anew),
+        ("tuning_memory", held),
+    )
+
+
+def _numbers(stated: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: int(value) for field, value in dict(stated).items()}
 
 
 def _alike(run: _Past, machine: Machine, device: str) -> bool:
@@ -159,17 +204,11 @@ def _measured(runs: Sequence[_Past]) -> dict[str, float]:
     """The median over these runs of what a phase took against what the reference takes."""
     found: dict[str, list[float]] = {}
     for run in runs:
-        expected = head_seconds(run.reading, run.fitting, run.depth, run.precision)
-        held = head_memory(run.reading, run.fitting, run.depth, run.precision)
-        kind = "memory"
-        if run.tuning is not None:
-            sizes = (run.tuning, run.fitting.dimensions, run.depth, run.precision)
-            expected["tune"] = tuning_seconds(*sizes)
-            held, kind = max(held, tuning_memory(*sizes)), "tuning_memory"
-        for phase, seconds in expected.items():
+        for phase, seconds in run.seconds.items():
             if seconds >= TOO_SHORT:
                 found.setdefault(phase, []).append(run.timings[phase] / seconds)
         if run.memory:
+            kind, held = run.held
             found.setdefault(kind, []).append(run.memory / held)
     return {name: statistics.median(ratios) for name, ratios in found.items()}
 
@@ -181,7 +220,7 @@ def _glanced(machine: Machine) -> Pace:
     slower = _glance()
     threads = min(_threads(machine), MOST_THREADS)
     embed = slower * math.sqrt(REFERENCE_THREADS / threads)
-    return Pace(start=slower, load=slower, embed=embed, fit=slower)
+    return Pace(start=slower, load=slower, embed=embed, fit=slower, tune=embed)
 
 
 @cache

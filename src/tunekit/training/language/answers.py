@@ -17,6 +17,7 @@ from .answer_trainee import AnswerTrainee
 from .completion import Completion
 from .course import Plan, plan_of
 from .language_model import LanguageModel, QuantisedModel
+from .measuring import measured
 from .reading import read_parts
 from .sequences import longest_answer, spoken
 
@@ -57,7 +58,8 @@ def learn(work: Work) -> Learnt:
         metrics["held_out_rows"] = len(held_out)
         metrics["held_out_loss"] = float(outcome.judged.mean())
     longest = longest_answer([*rows, *held_out])
-    return finish(work, model, plan, outcome, longest, metrics)
+    did = measured(model, recipe, plan, outcome, rows, held_out)
+    return finish(work, model, plan, outcome, longest, metrics, did)
 
 
 def base_of(recipe: Recipe, weights: Literal["full", "lora"]) -> LanguageModel:
@@ -78,6 +80,7 @@ def finish(
     outcome: Outcome,
     longest: int,
     metrics: dict[str, Any],
+    did: dict[str, Any],
 ) -> Learnt:
     """Write what was learnt.
 
@@ -88,6 +91,7 @@ def finish(
         outcome: of that.
         longest: tokens of the longest answer that was learnt.
         metrics: to be told.
+        did: what was measured, for later plans.
     """
     recipe, trained = work.recipe, taken_from(model)
     card = Artifact(
@@ -114,5 +118,5 @@ def finish(
             "epochs": max(1, round(outcome.kept / plan.course.steps_per_epoch)),
         },
         metrics=metrics,
-        measured={},
+        measured=did,
     )

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..course import Course
 from ..habits import Habit
+from ..language_costs import CPU_TOKENS, GPU_TOKENS
 from ..loop import Group
 from ..recipe import Recipe
 from ..trained_weights import make_trainable, trainable
@@ -16,8 +17,6 @@ __all__ = ["Plan", "plan_of"]
 
 #: Learning rates for a model of 576 dimensions; a larger one wants less, in proportion.
 OF_DIMENSIONS = 576
-#: Tokens that go through the model at once while it is trained.
-CPU_TOKENS, GPU_TOKENS = 2_048, 16_384
 
 
 class Plan(NamedTuple):

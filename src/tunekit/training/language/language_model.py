@@ -12,6 +12,7 @@ import torch
 
 from ...errors import ConfigError, WeightsError
 from ..base_model import AdapterHabit, BaseModel, first_line, load_module, quiet
+from ..language_costs import LORA_RANK
 from .speech import Speech
 
 __all__ = ["LanguageModel", "QuantisedModel", "narrowed", "with_cache"]
@@ -23,7 +24,9 @@ class LanguageModel(BaseModel):
 
     loader: ClassVar[str] = "AutoModelForCausalLM"
     # Without dropout: what is learnt is the same however a batch is cut.
-    adapter: ClassVar[AdapterHabit] = AdapterHabit(rank=8, alpha=16.0, dropout=0.0)
+    adapter: ClassVar[AdapterHabit] = AdapterHabit(
+        rank=LORA_RANK, alpha=2.0 * LORA_RANK, dropout=0.0
+    )
     trains_tokens: ClassVar[bool] = True
 
     @cached_property

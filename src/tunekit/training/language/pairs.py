@@ -15,6 +15,7 @@ from ..work import Learnt, Work
 from .answers import base_of, finish
 from .completion import Completion
 from .course import plan_of
+from .measuring import measured
 from .pair_trainee import Known, Pair, PairTrainee, leads_of
 from .reading import read_parts
 from .sequences import longest_answer, spoken
@@ -66,8 +67,9 @@ def learn(work: Work) -> Learnt:
     work.timings.done("tune")
     metrics = _told(trainee.margins()) if held_out else {}
     plan = plan._replace(applied={**plan.applied, "beta": beta})
-    longest = longest_answer([row for pair in [*rows, *held_out] for row in pair])
-    return finish(work, model, plan, outcome, longest, metrics)
+    learnt, kept = ([row for pair in pairs for row in pair] for pairs in (rows, held_out))
+    did = measured(model, recipe, plan, outcome, learnt, kept, answers=2)
+    return finish(work, model, plan, outcome, longest_answer([*learnt, *kept]), metrics, did)
 
 
 def _told(margins: torch.Tensor) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from .answers import RATES, finish
 from .conversing import ROOM, cut_short, trained_in
 from .course import plan_of
 from .generation import Prompt, write
+from .measuring import measured
 from .reading import read_parts
 from .rewriting_model import Rewrite, Rewriting, RewritingBatch, RewritingModel
 
@@ -62,7 +63,8 @@ def learn(work: Work) -> Learnt:
         metrics["held_out_rows"] = len(held_out)
         metrics["held_out_loss"] = float(outcome.judged.mean())
     longest = max(row.learnt for row in rows)
-    return finish(work, model, plan, outcome, longest, metrics)
+    did = measured(model, recipe, plan, outcome, rows, held_out)
+    return finish(work, model, plan, outcome, longest, metrics, did)
 
 
 class Rewriter:
