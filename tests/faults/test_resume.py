@@ -1,7 +1,9 @@
 """A training that is killed goes on as if nothing had happened: bit for bit the same model.
 
-The moment of each kill is drawn by chance, as a number of steps, so that it lands in the training
-whatever the machine's speed; some workers are killed twice. All of them are long, two run always.
+It holds for an encoder, for a language model that learns answers, and for one that learns which of
+two answers is better. The moment of each kill is drawn by chance, as a number of steps, so that it
+lands in the training whatever the machine's speed; some workers are killed twice. All of them are
+long, two run always.
 """
 
 from __future__ import annotations
@@ -15,16 +17,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
 
 from tunekit.formats.base import Header
 from tunekit.formats.examples import Examples
-from tunekit.shapes import Example, Passage, Weights
+from tunekit.shapes import Better, Example, Passage, Said, Shape, Turn, Turns, Weights
 from tunekit.training.folder import RunFolder
-from tunekit.training.recipe import Base, Recipe, Settings
+from tunekit.training.recipe import Base, Method, Recipe, Settings
 from tunekit.weights import read_folder
 
 pytestmark = [
@@ -43,30 +45,74 @@ SOURCE = Path(__file__).parents[2] / "src"
 WAIT = 120.0
 
 
-def write_run(folder: Path, encoder: Path) -> RunFolder:
+class Kind(NamedTuple):
+    """A kind of training: its method and shape, the files of what it leaves, and its stages."""
+
+    method: Method
+    shape: Shape
+    files: frozenset[str]
+    stages: int
+
+    def example(self, text: str, label: str) -> Example:
+        asked = Turns((Turn("user", text),))
+        match self.shape:
+            case Shape.LABELLED:
+                return Example(Passage(text), Weights(((label, 1.0),)))
+            case Shape.CHAT:
+                return Example(asked, Said(label))
+            case _:
+                return Example(asked, Better(label, text))
+
+
+ADAPTED = frozenset(("artifact.json", "adapter.safetensors"))
+TUNED = frozenset(("artifact.json", "encoder.safetensors", "head.safetensors"))
+KINDS = {
+    "encoder": Kind("full", Shape.LABELLED, TUNED, 2),
+    "answers": Kind("lora", Shape.CHAT, ADAPTED, 1),
+    "pairs": Kind("dpo", Shape.PAIR, ADAPTED, 1),
+}
+
+
+class Bases(NamedTuple):
+    encoder: Path
+    causal: Path
+
+    def of(self, kind: Kind) -> Path:
+        return self.encoder if kind.shape is Shape.LABELLED else self.causal
+
+
+@pytest.fixture(scope="module")
+def bases(tiny_encoder: Path, tiny_causal: Path) -> Bases:
+    return Bases(tiny_encoder, tiny_causal)
+
+
+def write_run(folder: Path, kind: Kind, bases: Bases) -> RunFolder:
     """A run folder as a client leaves it."""
     run = RunFolder(folder)
     run.train.parent.mkdir(parents=True)
     examples = [
-        Example(Passage(f"{text} {number}"), Weights(((label, 1.0),)))
+        kind.example(f"{text} {number}", label)
         for number in range(ROWS // len(TOPICS))
         for label, text in TOPICS.items()
     ]
     codec = Examples()
     records = (orjson.dumps(codec.encode(example, Header())) for example in examples)
     run.train.write_bytes(b"".join(record + b"\n" for record in records))
-    found = read_folder(encoder, name="tiny")
+    folder = bases.of(kind)
+    found = read_folder(folder, name="tiny")
     recipe = Recipe(
-        method="full",
+        method=kind.method,
+        shape=kind.shape,
         base=Base(
             name="tiny",
             files=tuple(found.files.items()),
             pooling=found.pooling,
             max_length=found.max_length,
             limit=found.limit,
+            family=found.family,
         ),
-        base_path=str(encoder),
-        labels=tuple(TOPICS),
+        base_path=str(folder),
+        labels=tuple(TOPICS) if kind.shape is Shape.LABELLED else (),
         settings=Settings(epochs=EPOCHS, batch_size=BATCH, learning_rate=1e-3),
         device="cpu",
         precision="fp32",
@@ -123,13 +169,24 @@ def workers() -> Iterator[Workers]:
         process.wait()
 
 
+class Undisturbed:
+    """Trainings that nobody killed, made when they are first asked for."""
+
+    def __init__(self, place: Path, bases: Bases, workers: Workers) -> None:
+        self._place, self._bases, self._workers = place, bases, workers
+        self._made: dict[str, RunFolder] = {}
+
+    def of(self, name: str) -> RunFolder:
+        if name not in self._made:
+            run = write_run(self._place / name, KINDS[name], self._bases)
+            self._workers.finish(run)
+            self._made[name] = run
+        return self._made[name]
+
+
 @pytest.fixture(scope="module")
-def undisturbed(
-    tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory, workers: Workers
-) -> RunFolder:
-    run = write_run(tmp_path_factory.mktemp("undisturbed") / "run", tiny_encoder)
-    workers.finish(run)
-    return run
+def whole(bases: Bases, tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Undisturbed:
+    return Undisturbed(tmp_path_factory.mktemp("undisturbed"), bases, workers)
 
 
 def measured(run: RunFolder) -> int:
@@ -153,18 +210,24 @@ def artifact(run: RunFolder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in run.artifact.iterdir()}
 
 
+#: How often each is killed; those of these numbers are killed in every run of the tests.
+KILLS = {"encoder": 20, "answers": 20, "pairs": 5}
+ALWAYS = {("encoder", 1), ("answers", 1)}
 CASES = [
-    pytest.param(number, marks=() if number in (1, 7) else pytest.mark.soak) for number in range(20)
+    pytest.param(name, number, marks=() if (name, number) in ALWAYS else pytest.mark.soak)
+    for name, kills in KILLS.items()
+    for number in range(kills)
 ]
 
 
-@pytest.mark.parametrize("number", CASES)
+@pytest.mark.parametrize(("name", "number"), CASES)
 def test_a_killed_training_goes_on_to_the_same_model(
-    number: int, undisturbed: RunFolder, workers: Workers, tiny_encoder: Path, tmp_path: Path
+    name: str, number: int, whole: Undisturbed, workers: Workers, bases: Bases, tmp_path: Path
 ) -> None:
+    kind, undisturbed = KINDS[name], whole.of(name)
     chance = random.Random(number)
     kills = 2 if number % 5 == 0 else 1
-    run = write_run(tmp_path / "run", tiny_encoder)
+    run = write_run(tmp_path / "run", kind, bases)
     in_all = len(steps(undisturbed))
     most = 0
     for _ in range(kills):
@@ -179,7 +242,7 @@ def test_a_killed_training_goes_on_to_the_same_model(
         assert any(event["message"].startswith("Going on after step") for event in run.events())
 
     assert artifact(run) == artifact(undisturbed)
-    assert artifact(run).keys() == {"artifact.json", "encoder.safetensors", "head.safetensors"}
+    assert artifact(run).keys() == kind.files
     counted = Counter((line["stage"], line["step"]) for line in steps(run))
     assert set(counted.values()) == {1}, "each step is there once"
     # What of an earlier stage is done again comes after what was measured of a later one.
@@ -191,9 +254,12 @@ def test_a_killed_training_goes_on_to_the_same_model(
     assert not (run.path / "checkpoints").exists()
 
 
-def test_the_training_is_worth_killing(undisturbed: RunFolder) -> None:
-    """Something is learnt, in two stages, and it takes many steps."""
-    lines = steps(undisturbed)
-    assert len({line["stage"] for line in lines}) == 2
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=() if one == "encoder" else pytest.mark.soak) for one in KINDS]
+)
+def test_the_training_is_worth_killing(name: str, whole: Undisturbed) -> None:
+    """Something is learnt, and it takes many steps."""
+    lines = steps(whole.of(name))
+    assert len({line["stage"] for line in lines}) == KINDS[name].stages
     assert len(lines) > 80
     assert lines[-1]["loss"] < lines[0]["loss"]

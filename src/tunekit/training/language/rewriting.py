@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import torch
-
 from ...shapes import Example, Failure, Passage, Said
 from ..base_model import choose_device
 from ..card import Artifact
@@ -21,6 +19,7 @@ from .answers import RATES, finish
 from .conversing import ROOM, cut_short, trained_in
 from .course import plan_of
 from .generation import Prompt, write
+from .language_model import narrowed
 from .measuring import measured
 from .reading import read_parts
 from .rewriting_model import Rewrite, Rewriting, RewritingBatch, RewritingModel
@@ -121,5 +120,5 @@ def answering(kept: Kept) -> Rewriter:
         kept = kept._replace(precision=trained_in(kept.card))
     model = kept.model(RewritingModel)
     if model.precision == "bf16":
-        model.module.to(torch.bfloat16)
+        narrowed(model.module)
     return Rewriter(kept.card, model, kept.writing)
