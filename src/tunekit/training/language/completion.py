@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
 
 from ..padding import pad
-from .language_model import LanguageModel
+from .beginnings import shared_beginning, states_of
+from .language_model import LanguageModel, recomputes
 from .sequences import Spoken
 
 __all__ = ["Completion"]
@@ -23,6 +25,8 @@ __all__ = ["Completion"]
 #: Numbers of odds that are held at once; beyond, they are computed in parts, and once more on the
 #: way back.
 AT_ONCE = 1 << 26
+#: How far states may be apart that are the same but for rounding, by precision.
+CLOSE = {"fp32": 1e-4, "bf16": 5e-2}
 
 
 class Completion(torch.nn.Module):
@@ -38,26 +42,30 @@ class Completion(torch.nn.Module):
         self._model = (model,)  # in a tuple, since it is no part of what is trained
         self._filler = model.speech.filler
         self._splits = _splits(self._whole, model)
+        self._shares = self._splits and _shares(self._whole, model)
 
     def forward(self, rows: Sequence[Spoken]) -> torch.Tensor:
         """The negative log-likelihood of each token of the answers, row after row: (tokens,)."""
         model = self._model[0]
-        # Filled up on the right, where no token of a causal model looks: so no mask is needed.
-        ids = pad([row.ids for row in rows], model.device, filler=self._filler).ids
+        ids = [row.ids for row in rows]
+        shared = shared_beginning(ids, min(row.start for row in rows) - 1) if self._shareable else 0
         places = [
-            (number, place)
+            (number, place - shared)
             for number, row in enumerate(rows)
             for place in range(row.start - 1, len(row.ids) - 1)
         ]
         where = torch.tensor(places, device=model.device)
-        truth = ids[where[:, 0], where[:, 1] + 1]
+        truth = torch.tensor([token for row in rows for token in row.ids[row.start :]])
+        truth = truth.to(model.device)
         with model.autocast():
             if not self._splits:
-                odds = self.language(input_ids=ids, use_cache=False).logits
+                # Filled up on the right, where no token of a causal model looks: without a mask.
+                filled = pad(ids, model.device, filler=self._filler).ids
+                odds = self.language(input_ids=filled, use_cache=False).logits
                 picked = odds[where[:, 0], where[:, 1]].float()
                 return cross_entropy(picked, truth, reduction="none")
             decoder = self._whole.get_decoder()
-            states = decoder(input_ids=ids, use_cache=False).last_hidden_state
+            states = states_of(decoder, ids, shared, model.device, self._filler)
         picked = states[where[:, 0], where[:, 1]]
         size = max(1, AT_ONCE // model.vocabulary)
         if len(picked) <= size:
@@ -72,6 +80,16 @@ class Completion(torch.nn.Module):
         with self._model[0].autocast():
             logits = self._head(states)
         return cross_entropy(logits.float(), truth, reduction="none")
+
+    @property
+    def _shareable(self) -> bool:
+        """Whether rows may share how they begin: not where states are computed anew on the way
+        back, or weights are spread over processes, which counts how often a layer is passed."""
+        return (
+            self._shares
+            and not recomputes(self._whole)
+            and not any(isinstance(one, DTensor) for one in self.language.parameters())
+        )
 
     @property
     def _whole(self) -> Any:
@@ -97,6 +115,24 @@ def _splits(whole: Any, model: LanguageModel) -> bool:
     finally:
         whole.train(was)
     return bool(torch.allclose(apart, at_once, rtol=1e-3, atol=1e-3))
+
+
+def _shares(whole: Any, model: LanguageModel) -> bool:
+    """Whether a model of this family goes on from keys and values as if it had seen the tokens."""
+    rows = [[token % model.vocabulary for token in range(start, start + 9)] for start in (0, 0)]
+    was = whole.training
+    whole.eval()
+    decoder, filler = whole.get_decoder(), model.speech.filler
+    try:
+        with torch.no_grad(), model.autocast():
+            alone = states_of(decoder, rows, 0, model.device, filler)[:, 5:].float()
+            shared = states_of(decoder, rows, 5, model.device, filler).float()
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return False
+    finally:
+        whole.train(was)
+    apart = (alone - shared).abs().max()
+    return bool(apart <= CLOSE[model.precision] * alone.abs().max())
 
 
 def _scaled(whole: Any, logits: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -52,25 +53,25 @@ class Conversing:
     ) -> list[Said | Failure]:
         """An answer to each conversation, in order. One with choices gets the likeliest of them,
         with the probability of each."""
-        found: list[Said | Failure | None] = []
-        free: list[tuple[int, Prompt]] = []
+        found: dict[int, Said | Failure] = {}
+        free: dict[int, Prompt] = {}
+        closed = defaultdict[tuple[str, ...], dict[int, list[int]]](dict)
         for place, asked in enumerate(inputs):
             read = read_asked(self._model.speech, asked, self._limit)
-            if read.refused is None and not asked.choices:
-                found.append(None)
-                free.append((place, self._prompt(read.ids, self._writing)))
-                continue
-            found.append(
-                self._chosen(read.ids, asked.choices)
-                if read.refused is None
-                else Failure(*read.refused)
-            )
-            if progress is not None:
-                progress(1)
-        answers = self._written([prompt for _, prompt in free], progress)
-        for (place, _), answer in zip(free, answers, strict=True):
-            found[place] = self._said(answer)
-        return [one for one in found if one is not None]
+            if read.refused is not None:
+                found[place] = Failure(*read.refused)
+            elif asked.choices:
+                closed[asked.choices][place] = read.ids
+            else:
+                free[place] = self._prompt(read.ids, self._writing)
+        if progress is not None and found:
+            progress(len(found))
+        for choices, prompts in closed.items():
+            chosen = self._chosen(list(prompts.values()), choices, progress)
+            found |= dict(zip(prompts, chosen, strict=True))
+        written = self._written(list(free.values()), progress)
+        found |= dict(zip(free, map(self._said, written), strict=True))
+        return [found[place] for place in range(len(inputs))]
 
     def write(self, asked: Turns, writing: Writing) -> Iterator[str | Failure]:
         """One answer in pieces, as they are written; a Failure is the last of them."""
@@ -97,11 +98,17 @@ class Conversing:
     def _prompt(self, ids: Sequence[int], writing: Writing) -> Prompt:
         return Prompt(ids, min(writing.max_tokens or self._room, self._limit - len(ids)))
 
-    def _chosen(self, ids: Sequence[int], choices: Sequence[str]) -> Said:
-        odds = choice_odds(self._model, self._model.module, ids, choices)
-        # Stable, so that choices of equal probability keep their order.
-        ranked = sorted(zip(choices, odds, strict=True), key=lambda one: -one[1])
-        return Said(ranked[0][0], tuple(ranked))
+    def _chosen(
+        self,
+        prompts: Sequence[list[int]],
+        choices: Sequence[str],
+        progress: Callable[[int], None] | None,
+    ) -> Iterator[Said]:
+        odds = choice_odds(self._model, self._model.module, prompts, choices, progress)
+        for of_prompt in odds:
+            # Stable, so that choices of equal probability keep their order.
+            ranked = sorted(zip(choices, of_prompt, strict=True), key=lambda one: -one[1])
+            yield Said(ranked[0][0], tuple(ranked))
 
     def _written(
         self, prompts: Sequence[Prompt], progress: Callable[[int], None] | None

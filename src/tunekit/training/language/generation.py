@@ -1,8 +1,8 @@
 """Answers, token by token, for many prompts at once.
 
-Prompts of nearly the same length go together, filled up on the left, and a row that has ended
-leaves its batch. Answers are greedy unless a temperature is given; what is drawn then depends on
-the seed and the prompt alone, so an answer is the same whatever else is asked.
+Prompts of nearly the same length go together, and a row that has ended leaves its batch. Answers
+are greedy unless a temperature is given; what is drawn then depends on the seed and the prompt
+alone, so an answer is the same whatever else is asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import torch
 
 from ..memory import with_less
 from ..recipe import GREEDY, Writing
-from .language_model import LanguageModel, with_cache
+from .language_model import LanguageModel
+from .prompts import begin, next_logits
 
 __all__ = ["Batch", "Prompt", "Written", "write", "write_on"]
 
@@ -155,34 +156,15 @@ class Batch:
         self._keep(still, taken)
 
     def _begin(self, prompts: Sequence[Prompt]) -> None:
-        from transformers import DynamicCache
-
-        model = self._model
-        longest = max(len(prompt.ids) for prompt in prompts)
-        filler = model.speech.filler
-        short = [longest - len(prompt.ids) for prompt in prompts]
-        ids = [
-            [filler] * gap + list(prompt.ids) for gap, prompt in zip(short, prompts, strict=True)
-        ]
-        mask = [[0] * gap + [1] * (longest - gap) for gap in short]
-        self._next = torch.tensor(ids, device=model.device)
-        self._mask = torch.tensor(mask, device=model.device)
-        self._cache: Any = DynamicCache(config=self._module.config)
+        begun = begin(self._model, self._module, [list(prompt.ids) for prompt in prompts])
+        self._cache, self._mask = begun.cache, begun.mask
+        self._next: torch.Tensor | None = None
+        self._first = begun.logits
 
     def _logits(self) -> torch.Tensor:
-        positions = (self._mask.cumsum(1) - 1).clamp(min=0)[:, -self._next.shape[1] :]
-        with torch.inference_mode():
-            out = self._module(
-                input_ids=self._next,
-                # Nothing is filled up where all are of one length: then a quicker way is taken.
-                attention_mask=None if bool(self._mask.all()) else self._mask,
-                position_ids=positions,
-                use_cache=True,
-                logits_to_keep=1,
-                **with_cache(self._module, self._cache),
-            )
-        logits: torch.Tensor = out.logits[:, -1].float()
-        return logits
+        if self._next is None:
+            return self._first
+        return next_logits(self._module, self._next, self._mask, self._cache)
 
     def _taken(self, logits: torch.Tensor) -> list[int]:
         best = logits.topk(2, dim=1)

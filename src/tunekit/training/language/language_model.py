@@ -15,7 +15,7 @@ from ..base_model import AdapterHabit, BaseModel, first_line, load_module, quiet
 from ..language_costs import LORA_RANK
 from .speech import Speech
 
-__all__ = ["LanguageModel", "QuantisedModel", "narrowed", "with_cache"]
+__all__ = ["LanguageModel", "QuantisedModel", "narrowed", "recomputes", "with_cache"]
 
 
 class LanguageModel(BaseModel):
@@ -102,6 +102,12 @@ class QuantisedModel(LanguageModel):
             quantization_config=four_bits,
             device_map={"": self.device},
         )
+
+
+def recomputes(module: Any) -> bool:
+    """Whether what is needed on the way back is computed anew there."""
+    newer, older = "is_activation_checkpointing", "is_gradient_checkpointing"
+    return bool(getattr(module, newer if hasattr(module, newer) else older, False))
 
 
 def narrowed(module: Any) -> Any:

@@ -84,7 +84,11 @@ def test_a_choice_has_the_odds_of_all(runtime: Conversing, model: LanguageModel)
     assert isinstance(found, Said)
     prompt = model.speech.asked(CHOSEN.turns)
     odds = dict(
-        zip(CHOSEN.choices, choice_odds(model, model.module, prompt, CHOSEN.choices), strict=True)
+        zip(
+            CHOSEN.choices,
+            choice_odds(model, model.module, [prompt], CHOSEN.choices)[0],
+            strict=True,
+        )
     )
     assert dict(found.probabilities) == pytest.approx(odds)
     values = [value for _, value in found.probabilities]
