@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -34,8 +36,14 @@ TRAINING = (
     "a_bad_input_costs_no_other",
     "a_long_row_is_trained_or_refused",
     "one_row_is_trained_or_refused",
+    "a_model_says_what_it_is",
 )
-ALWAYS = ("classification_auto", "extraction_full", "preference_choose_bi_encoder")
+ALWAYS = (
+    "classification_auto",
+    "extraction_full",
+    "preference_choose_bi_encoder",
+    "transformation_lora",
+)
 #: A tagger leaves nothing of a text unread, and a megabyte takes it minutes: a part of it will do,
 #: which is still more than training takes.
 LONG, CHARACTERS = "test_a_long_row_is_trained_or_refused__extraction", 150_000
@@ -56,10 +64,44 @@ class TestLocal(ConformanceSuite):
             monkeypatch.setattr(answers, "LONG", answers.LONG[:CHARACTERS])
 
 
-for _name, _test in list(vars(TestLocal).items()):
-    trains = _name.startswith(tuple(f"test_{one}__" for one in TRAINING))
-    if trains and (_name.startswith(LONG) or not _name.endswith(ALWAYS)):
-        setattr(TestLocal, _name, pytest.mark.soak(_test))
+class LanguageHarness(LocalHarness):
+    name = "local-language"
+    #: From random weights it takes some time until an answer ends.
+    hyperparameters: ClassVar[Mapping[str, Any]] = {"epochs": 120, "learning_rate": 1e-2}
+
+
+@pytest.mark.torch
+class TestLocalLanguage(ConformanceSuite):
+    harness = LanguageHarness()
+
+    @pytest.fixture(autouse=True)
+    def weights(self, tiny_causal: Path) -> None:
+        LanguageHarness.model = str(tiny_causal)
+
+
+class RewritingHarness(LocalHarness):
+    name = "local-rewriting"
+    hyperparameters: ClassVar[Mapping[str, Any]] = {"epochs": 120, "learning_rate": 1e-2}
+
+
+@pytest.mark.torch
+class TestLocalRewriting(ConformanceSuite):
+    harness = RewritingHarness()
+
+    @pytest.fixture(autouse=True)
+    def weights(self, tiny_seq2seq: Path) -> None:
+        RewritingHarness.model = str(tiny_seq2seq)
+
+
+for _suite in (TestLocal, TestLocalLanguage, TestLocalRewriting):
+    for _name, _test in list(vars(_suite).items()):
+        if not _name.startswith(tuple(f"test_{one}__" for one in TRAINING)):
+            continue
+        if _name.endswith("_qlora"):  # four bits need a GPU
+            _test = pytest.mark.gpu(_test)
+        if _name.startswith(LONG) or not _name.endswith(ALWAYS):
+            _test = pytest.mark.soak(_test)
+        setattr(_suite, _name, _test)
 
 
 def test_what_a_scripted_provider_is_for_is_absent_and_not_skipped() -> None:

@@ -46,7 +46,7 @@ def setup_of(
 ) -> Setup:
     data = dataset(rows)
     backend = LocalBackend(home=Path("unused"))
-    route = next(one for one in ROUTES if (one.method, one.shape) == (method, Shape.LABELLED))
+    route = next(one for one in ROUTES[None] if (one.method, one.shape) == (method, Shape.LABELLED))
     return Setup(
         data=data,
         validation=dataset(validation).with_task(data.task) if validation else None,
@@ -517,7 +517,7 @@ def test_other_tasks_have_figures_too(
 
     def prepared(rows: int) -> Estimate:
         data = Dataset.from_rows([row] * rows, task)
-        route = next(one for one in ROUTES if one.shape in task.offers)
+        route = next(one for one in ROUTES[None] if one.shape in task.offers)
         return backend.prepare(
             Setup(
                 data=data,

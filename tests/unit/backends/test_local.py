@@ -51,7 +51,7 @@ ROWS = [
 
 
 SHAPES = (Shape.LABELLED, Shape.SPANNED, Shape.RANKED)
-HEAD = next(one for one in ROUTES if (one.method, one.shape) == ("head", Shape.LABELLED))
+HEAD = next(one for one in ROUTES[None] if (one.method, one.shape) == ("head", Shape.LABELLED))
 
 
 class Notes:
@@ -779,6 +779,6 @@ def test_every_route_has_its_settings_and_nobody_named_takes_the_best(tmp_path: 
 def test_settings_of_another_method_are_refused_with_the_reason(
     tmp_path: Path, method: str, given: dict[str, Any], why: str
 ) -> None:
-    route = next(one for one in ROUTES if (one.method, one.shape) == (method, Shape.LABELLED))
+    route = next(one for one in ROUTES[None] if (one.method, one.shape) == (method, Shape.LABELLED))
     with pytest.raises(HyperparameterError, match=why):
         LocalBackend(home=tmp_path).hyperparameters(route, given)

@@ -157,5 +157,10 @@ def _body(size: Size, family: Family) -> Body:
 
 def _share(rows: Heard, share: float) -> Heard:
     """So large a part of these rows, as chance takes it."""
-    numbers = (round(number * share) for number in rows[:-1])
-    return Heard(*numbers, longest=rows.longest)
+    return Heard(
+        rows=round(rows.rows * share),
+        tokens=round(rows.tokens * share),
+        squares=round(rows.squares * share),
+        learnt=round(rows.learnt * share),
+        longest=rows.longest,
+    )

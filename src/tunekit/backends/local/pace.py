@@ -36,9 +36,10 @@ __all__ = ["Basis", "basis", "expected_device"]
 LOOKED_AT, COUNTED = 40, 5
 #: Phases shorter than this (in seconds) say nothing about a machine's pace.
 TOO_SHORT = 0.5
-#: The glance: products of matrices so small that one core computes them, and what a core of the
-#: reference does (operations a second).
-SIDE, GLANCES, TIMES = 96, 40, 4
+#: The glance: products of matrices so small that one core computes them (more than these, OpenBLAS
+#: spreads over the cores, which takes forever where others are busy on them), and what a core of
+#: the reference does (operations a second).
+SIDE, GLANCES, TIMES = 64, 40, 8
 REFERENCE_RATE, REFERENCE_THREADS = 90e9, 2
 #: A machine is taken as one of a ladder of such steps, since a glance is no measurement.
 STEP = 1.5

@@ -73,7 +73,7 @@ class PlainTokenizer:
 
     def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
         """The names of tokens."""
-        return [self._tokenizer.id_to_token(one) for one in ids]
+        return [self._tokenizer.id_to_token(one) or "" for one in ids]
 
     @property
     def added_tokens_decoder(self) -> Mapping[int, AddedToken]:

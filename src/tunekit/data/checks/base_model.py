@@ -13,7 +13,7 @@ from .languages import Languages
 
 if TYPE_CHECKING:
     from ...tasks.base import Task
-    from ...weights import TokenCounter
+    from ...weights import BaseWeights, TokenCounter
     from ..dataset import Dataset
 
 __all__ = ["CUT", "base_model_check"]
@@ -30,8 +30,9 @@ def base_model_check(data: Dataset, model: str) -> Check:
         model: a catalogue name (``"minilm"``), a folder, or a Hub id.
 
     Returns:
-        The check: ``text-cut`` for every text that the model doesn't read to its end, and
-        ``unknown-language`` for the set.
+        The check: ``text-cut`` for every text that the model doesn't read to its end,
+        ``unknown-language`` for the set, and ``tokens-not-counted`` where a GGUF isn't converted
+        yet.
 
     Raises:
         MissingExtra: a package of the extra ``local`` isn't installed.
@@ -40,19 +41,21 @@ def base_model_check(data: Dataset, model: str) -> Check:
     """
     languages = Languages(len(data), model, known_languages(model))
     weights = locate(model, home=load_config().home)
-    return _BaseModelCheck(data.task, model, token_counter(weights), weights.max_length, languages)
+    # A GGUF has a tokenizer in it that is made readable when the first training converts it.
+    count = None if weights.gguf is not None else token_counter(weights)
+    return _BaseModelCheck(data.task, weights, count, languages)
 
 
 class _BaseModelCheck(Check):
     """Counts the tokens of every text of every row, and looks at the language of some."""
 
     def __init__(
-        self, task: Task, model: str, count: TokenCounter, limit: int, languages: Languages
+        self, task: Task, weights: BaseWeights, count: TokenCounter | None, languages: Languages
     ) -> None:
         self._texts = task.texts
-        self._model = model
-        self._count = count
-        self._limit = limit
+        self._model, self._limit = weights.name, weights.max_length
+        self._cuts = weights.family == "encoder"
+        self._exact, self._count = count is not None, count or _by_words
         self._languages = languages
         self._tokens = self._longest = self._cut = 0
 
@@ -70,7 +73,14 @@ class _BaseModelCheck(Check):
                     yield self._finding(row, field, tokens)
 
     def findings(self) -> Iterable[Finding]:
-        return self._languages.findings()
+        if not self._exact:
+            yield Finding(
+                "tokens-not-counted",
+                "info",
+                f"{self._model!r} isn't converted yet, so its tokenizer can't be asked: a word is "
+                "taken as one token, and is often more. The first tune or baseline converts it.",
+            )
+        yield from self._languages.findings()
 
     def figures(self) -> Mapping[str, int | float]:
         return {
@@ -84,9 +94,15 @@ class _BaseModelCheck(Check):
         return Finding(
             CUT,
             "warning",
-            f"the {field} has {tokens:,} tokens, and {self._model!r} was made for "
-            f"{self._limit:,}: what is behind them isn't read.",
+            f"the {field} has {tokens:,} {'tokens' if self._exact else 'words'}, and "
+            f"{self._model!r} was made for {self._limit:,}{'' if self._exact else ' tokens'}: "
+            + ("what is behind them isn't read." if self._cuts else "its row is left out."),
             row=row,
             field=field,
             suggestion="Shorten it, or name a base model that reads more.",
         )
+
+
+def _by_words(texts: Sequence[str]) -> list[int]:
+    """The fewest tokens that these texts can have."""
+    return [len(text.split()) for text in texts]
