@@ -1,7 +1,7 @@
 """Figures of a benchmark: printed for whoever reads, and kept for the table of all benchmarks.
 
-Where ``TUNEKIT_FIGURES`` names a file, each figure is a line of JSON there; ``run_all.py`` makes its
-table of them.
+Where ``TUNEKIT_FIGURES`` names a file, each figure is a line of JSON there; ``run_all.py`` makes
+its table of them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def report(
         least: what it must be at least.
         most: what it may be at most.
     """
-    limits = [f"{sign} {shown(one)}" for sign, one in (("≥", least), ("≤", most)) if one is not None]
+    limits = [
+        f"{sign} {shown(one)}" for sign, one in (("≥", least), ("≤", most)) if one is not None
+    ]
     held = (least is None or value >= least) and (most is None or value <= most)
     figure = Figure(name, float(value), unit, ", ".join(limits), held if limits else None)
     if place := os.environ.get(FILE):
@@ -77,7 +79,7 @@ def tell(
 
 def shown(value: float) -> str:
     """A figure in as many digits as can be read."""
-    if value == int(value) and abs(value) >= 10 or value == 0:
+    if value == 0 or (value == int(value) and abs(value) >= 10):
         return f"{value:,.0f}"
     if abs(value) < 0.001:
         return f"{value:.1e}"

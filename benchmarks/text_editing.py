@@ -1,4 +1,4 @@
-"""Spoken numbers, dates and amounts written as they are: a language model that learns to edit texts.
+"""Spoken numbers, dates and amounts as they are written: a language model learns to edit texts.
 
     python benchmarks/text_editing.py [--shared ../shared] [--quick]
 
@@ -13,14 +13,12 @@ epoch and 16 rows to judge by, which says nothing but that it works, so no limit
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
+from banking77 import cpu_seconds
 from language_bases import MODEL, new_home
 from reporting import machine, tell
 
@@ -28,24 +26,13 @@ INSTRUCTION = "Write spoken numbers, dates and amounts the way they are written.
 LEAST_ALL, LEAST_CHANGED, MOST_SECONDS = 0.48, 0.43, 300.0
 #: Tokens that an answer of the base model may have: no row needs half of them.
 ROOM = 64
-SAMPLE_SECONDS = 0.05
-
-
-def cpu_seconds() -> float:
-    """Of this process and all its children, which are waited for."""
-    while psutil.Process().children(recursive=True):
-        time.sleep(SAMPLE_SECONDS)
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def matches(model: Any, rows: Sequence[Any]) -> tuple[float, float]:
     """The share of rows that come out exactly right: of all, and of those that change."""
     said = model.predict([row.input for row in rows], errors="return")
     right = [one == row.output for one, row in zip(said, rows, strict=True)]
-    changed = [
-        one for one, row in zip(right, rows, strict=True) if row.input != row.output
-    ]
+    changed = [one for one, row in zip(right, rows, strict=True) if row.input != row.output]
     return sum(right) / len(right), sum(changed) / len(changed)
 
 
@@ -64,7 +51,7 @@ def run(folder: Path, quick: bool) -> bool:
     tuned = cpu_seconds() - begin
     applied = model.provenance["hyperparameters"]
     print(f"applied {applied}")
-    rows = list(Dataset.read(folder / "test.jsonl", task))[:16 if quick else None]
+    rows = list(Dataset.read(folder / "test.jsonl", task))[: 16 if quick else None]
     begin = cpu_seconds()
     of_all, of_changed = matches(model, rows)
     answered = cpu_seconds() - begin
