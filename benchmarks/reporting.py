@@ -1,6 +1,6 @@
 """Figures of a benchmark: printed for whoever reads, and kept for the table of all benchmarks.
 
-Where ``TUNEKIT_FIGURES`` names a file, each figure is a line of JSON there; ``run_all.py`` makes
+Where ``BENCHMARK_FIGURES`` names a file, each figure is a line of JSON there; ``run_all.py`` makes
 its table of them.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 __all__ = ["FILE", "Figure", "machine", "report", "tell"]
 
 #: The environment variable that names the file.
-FILE = "TUNEKIT_FIGURES"
+FILE = "BENCHMARK_FIGURES"
 
 
 class Figure(NamedTuple):

@@ -119,6 +119,8 @@ def run(job: Job, python: Path, minutes: float) -> Ran:
 
 def versions_of(python: Path) -> str:
     """What is installed in the peers' environment."""
+    if not python.exists():
+        return "not there"
     code = f"from reporting import machine; print(machine(*{PEERS!r}))"
     done = subprocess.run(
         [str(python), "-c", code], cwd=HERE, capture_output=True, text=True, check=False
