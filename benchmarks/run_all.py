@@ -163,6 +163,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=58.0, help="that all of them may take")
     parser.add_argument("--only", nargs="*", help="scripts, without .py")
     given = parser.parse_args()
+    # Whoever ends this ends the benchmark that runs as well.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     began = time.monotonic()
     ran: list[Ran] = []
     for job in JOBS:
