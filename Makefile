@@ -13,6 +13,9 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+PEERS_PIP := .venv-peers/bin/python -m pip install --disable-pip-version-check --quiet
+# What tunekit is measured against and doesn't depend on; trl brings datasets.
+PEERS := trl==1.16.0 datasets
 EXTRAS := local,openai,anthropic,pandas,parquet,hf,spacy,onnx,gguf,dev,docs
 
 .DEFAULT_GOAL := help
@@ -76,9 +79,14 @@ unit: .venv/all ## all tests that aren't long, with coverage; code blocks of the
 soak: .venv/all ## all long tests (up to 75 minutes)
 	$(BIN)/python -m pytest $(PARALLEL) -m soak --timeout=4500
 
-bench: .venv/all ## the short ones of benchmarks/
-	$(BIN)/python benchmarks/import_time.py
-	$(BIN)/python benchmarks/csv_to_chat.py
+.venv-peers/all: pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	$(PEERS_PIP) $(if $(TUNEKIT_TORCH_INDEX),--index-url $(TUNEKIT_TORCH_INDEX)) '$(TORCH)'
+	$(PEERS_PIP) -e '.[local]' $(PEERS)
+	@touch $@
+
+bench: .venv/all .venv-peers/all ## benchmarks of an hour at most, and one table of them
+	$(BIN)/python benchmarks/run_all.py
 
 gpu: .venv/all ## for whoever has a CUDA device: its tests, and a table of models, memory and speed
 	$(BIN)/python -m pytest -m gpu -o addopts="-ra --strict-markers --import-mode=importlib" tests
@@ -93,4 +101,4 @@ format: .venv/all ## let ruff write
 	$(BIN)/ruff format
 
 clean: ## forget .venv and everything built
-	rm -rf .venv build dist site .coverage .coverage.* junit.xml
+	rm -rf .venv .venv-peers build dist site .coverage .coverage.* junit.xml

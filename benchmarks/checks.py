@@ -23,6 +23,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from reporting import report
+
 VOCABULARY = 30_000
 LABELS = 20
 LIMIT_WITHOUT = 15  # CPU-seconds
@@ -169,6 +171,11 @@ def main() -> int:
         f"planted copies found {planted_found} (at least {LIMIT_FOUND:.0%})": share >= LIMIT_FOUND,
         f"{len(near)} pairs reported, {wrong} of them false (0)": wrong == 0,
     }
+    report("check() without near duplicates", cpu, "CPU-s", most=LIMIT_WITHOUT)
+    report("check(): more with near duplicates", more, "CPU-s", most=LIMIT_MORE)
+    report("check(): memory", peak, "MB", most=LIMIT_MEMORY)
+    report("check(): planted copies found", share, least=LIMIT_FOUND)
+    report("check(): false pairs", wrong, most=0)
     for text, passed in results.items():
         print(f"{text}: {'ok' if passed else 'FAILED'}")
     for train in sorted(given.shared.glob("data/*/train.jsonl")):

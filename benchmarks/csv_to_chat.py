@@ -22,6 +22,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from reporting import report
+
 WORDS = (
     "please", "my", "claim", "policy", "car", "Unfall", "Schaden", "gestern", "the", "invoice",
     "was", "paid", "twice", "Kündigung", "bitte", "schnell", "window", "broken", "und", "when",
@@ -142,6 +144,7 @@ def main() -> int:
         reference = show("datasets map+to_json", other)
         ratio = reference["cpu"] / small["cpu"]
         passed = ratio >= SPEED_LIMIT
+        report("CSV to chat: datasets takes, of ours", ratio, "x", least=SPEED_LIMIT)
         print(f"CPU, datasets / tunekit = {ratio:.1f} (at least {SPEED_LIMIT}): {_verdict(passed)}")
         if given.memory:
             write_rows(source, given.rows * 10, given.words)
@@ -150,6 +153,7 @@ def main() -> int:
             )
             growth = large["peak"] / small["peak"]
             passed = passed and growth <= MEMORY_LIMIT
+            report("CSV to chat: memory of ten times the rows", growth, "x", most=MEMORY_LIMIT)
             print(
                 f"memory, ten times the rows = {growth:.2f} x (at most {MEMORY_LIMIT}): "
                 f"{_verdict(growth <= MEMORY_LIMIT)}"

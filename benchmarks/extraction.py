@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
+from reporting import report
 
 SETS = {
     "presidio": "ext_presidio_pii/by_template",
@@ -237,6 +238,8 @@ def run(name: str, data: Path, home: Path) -> bool:
     least, most = LIMITS[name]
     value, trained, _ = found["tunekit"]
     good = [value >= least, most is None or trained <= most]
+    report(f"{name}: span F1", value, least=least)
+    report(f"{name}: training", trained, "CPU-s", most=most)
     print(f"  span F1 >= {least}: {'ok' if good[0] else 'FAILED'}")
     if most is not None:
         print(f"  CPU-seconds <= {most}: {'ok' if good[1] else 'FAILED'}")

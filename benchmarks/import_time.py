@@ -14,6 +14,8 @@ import statistics
 import subprocess
 import sys
 
+from reporting import report
+
 STATEMENTS = {
     "nothing": "pass",
     "pydantic": "import pydantic; pydantic.BaseModel",
@@ -64,6 +66,8 @@ def main() -> int:
     ratio = median("tunekit", "import") / median("pydantic", "import")
     print(f"heavy packages loaded: {', '.join(sorted(heavy)) or 'none'}")
     passed = ratio <= LIMIT and not heavy
+    report("import tunekit, of import pydantic", ratio, "x", most=LIMIT)
+    report("heavy packages that an import brings along", len(heavy), most=0)
     print(f"import tunekit / import pydantic = {ratio:.2f} (limit {LIMIT}): {_verdict(passed)}")
     return 0 if passed else 1
 

@@ -23,6 +23,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from reporting import report
+
 LIMIT = 400.0
 NEAR_LIMIT = 600.0
 LABELS = ("billing", "claim", "coverage", "Kündigung", "status", "007", "yes", "True")
@@ -127,6 +129,7 @@ def main() -> int:
         whole = [count_lines(train), count_lines(test)] == rows and sum(rows) == given.rows
         print(f"every row is in one of the parts: {'ok' if whole else 'FAILED'}")
         within = peak <= limit
+        report("large file: memory", peak, "MB", most=limit)
         print(f"peak {peak:.0f} MB (at most {limit:.0f}): {'ok' if within else 'FAILED'}")
     return 0 if whole and within else 1
 

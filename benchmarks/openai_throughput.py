@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from reporting import report
+
 AT_ONCE, DELAY = 64, 0.05
 LEAST_SPEED, MOST_CPU = 0.85, 1.2
 WORDS = ("car", "home", "pet", "travel")
@@ -103,6 +105,8 @@ def run(url: str, requests: int, rounds: int) -> bool:
     speed = best["ours"].speed / best["bare"].speed
     cpu = best["ours"].cpu / best["bare"].cpu
     good = speed >= LEAST_SPEED and cpu <= MOST_CPU
+    report("OpenAI predictions: throughput, of the bare SDK", speed, "x", least=LEAST_SPEED)
+    report("OpenAI predictions: CPU, of the bare SDK", cpu, "x", most=MOST_CPU)
     print(f"throughput {speed:.2f} x (limit {LEAST_SPEED}), CPU {cpu:.2f} x (limit {MOST_CPU})")
     print("ok" if good else "FAILED")
     return good

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from large_file import write_rows
+from reporting import report
 
 LIMIT = 300.0
 SERVER = """
@@ -81,6 +82,7 @@ def main() -> None:
         facts = {name: value for name, value in one.items() if name not in ("step", "cpu", "peak")}
         print(f"{one['step']:8} {one['cpu']:7.1f} CPU-s  peak {one['peak']:4.0f} MB  {facts}")
     good = steps[-1]["peak"] <= LIMIT
+    report("upload of a large file: memory", steps[-1]["peak"], "MB", most=LIMIT)
     print(f"peak {steps[-1]['peak']:.0f} MB (limit {LIMIT:.0f})  {'ok' if good else 'FAILED'}")
     sys.exit(0 if good else 1)
 

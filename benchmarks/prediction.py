@@ -27,6 +27,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from reporting import report
+
 TEXTS = 2_000
 #: How many questions a text has, and how often that is so.
 JOINED = ((1, 0.75), (2, 0.1), (4, 0.1), (8, 0.05))
@@ -87,6 +89,8 @@ def run(data: Path, home: Path, rounds: int) -> bool:
     print(f"tunekit                   {min(ours):7.2f} CPU-s  {len(texts) / min(ours):6.0f} /s")
     print(f"tunekit, one by one                      {1 / one:6.0f} /s")
     good = ratio >= LIMIT and same == len(texts)
+    report("prediction: pipeline takes, of ours", ratio, "x", least=LIMIT)
+    report("prediction: labels that differ", len(texts) - same, most=0)
     print(f"same labels               {same:,} of {len(texts):,}")
     print(f"ratio                     {ratio:.2f} (limit {LIMIT})  {'ok' if good else 'FAILED'}")
     return good

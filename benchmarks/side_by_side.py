@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from reporting import report
+
 #: How far a figure may be from scikit-learn's.
 LIMIT = 1e-9
 
@@ -85,6 +87,7 @@ def run(given: argparse.Namespace) -> bool:
             )
             furthest = max(furthest, abs(differs - (theirs["macro_f1"] - theirs_other)))
     good = furthest <= LIMIT
+    report("figures, furthest from scikit-learn's", furthest, most=LIMIT)
     print(f"furthest apart {furthest:.1e} (limit {LIMIT:.0e})  {'ok' if good else 'FAILED'}")
     return good
 
