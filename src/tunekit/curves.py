@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .backends.base import Curves
+from .backends.abilities import Curves
 from .errors import TunekitError
 from .job import Job
 from .model import Model

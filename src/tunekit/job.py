@@ -9,17 +9,8 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from .backends.base import (
-    Backend,
-    Event,
-    ModelRef,
-    Pauses,
-    State,
-    Status,
-    Trained,
-    Trains,
-    trains_weights,
-)
+from .backends.abilities import Pauses
+from .backends.base import Backend, Event, ModelRef, State, Status, Trained, Trains, trains_weights
 from .backends.registry import build_backend
 from .errors import (
     BackendError,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import loop
-from .backends.abilities import Writes
-from .backends.base import Backend, Batches, Keeps, ModelRef, Predicts, Serving, exporter
+from .backends.abilities import Keeps, Serving, Writes, exporter
+from .backends.base import Backend, Batches, ModelRef, Predicts
 from .backends.registry import build_backend
 from .data.dataset import Dataset
 from .durable import new_folder, write_file

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from .backends.base import Sources
+from .backends.abilities import Sources
 from .data.dataset import Dataset
 from .data.likely import format_of
 from .durable import disk_errors

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .backends import registry
-from .backends.base import Backend, ModelRef, model_for, trains_weights
+from .backends.abilities import model_for
+from .backends.base import Backend, ModelRef, trains_weights
 from .data.dataset import Dataset
 from .errors import InputError, UnsupportedTask
 from .model import Model

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ._version import __version__
-from .backends.base import Backend, ModelRef, Rules, ZeroShot
+from .backends.abilities import Rules, ZeroShot
+from .backends.base import Backend, ModelRef
 from .data.dataset import Dataset
 from .errors import InputError, UnsupportedTask
 from .model import Kind, Model

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..errors import MissingExtra, TunekitError, UnsupportedTask
 from ..planning import BackendSpec, Route
 from ..tasks.base import Task
-from .base import Backend, Trains, model_for, trains_weights
+from .abilities import model_for
+from .base import Backend, Trains, trains_weights
 from .registry import build_backend, list_backends
 
 __all__ = ["choose", "who_else_trains"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Price
+from .abilities import Price
 
 __all__ = ["UNKNOWN", "price_of_tokens"]
 

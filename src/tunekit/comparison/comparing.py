@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._version import __version__
-from ..backends.base import Keeps, Prices
+from ..backends.abilities import Keeps, Prices
 from ..backends.prices import UNKNOWN
 from ..data.dataset import Dataset
 from ..errors import DataError, InputError

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from tunekit import Classification, Dataset, Preference
-from tunekit.backends.base import Backend, Keeps, ModelRef, Predicts, State, Step, Trains, ZeroShot
+from tunekit.backends.abilities import Keeps, ZeroShot
+from tunekit.backends.base import Backend, ModelRef, Predicts, State, Step, Trains
 from tunekit.backends.local import LocalBackend, process
 from tunekit.backends.local.methods import ROUTES
 from tunekit.backends.local.process import Crew, command, environment

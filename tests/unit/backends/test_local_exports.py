@@ -12,7 +12,7 @@ import pytest
 
 import tunekit
 from tunekit import Classification, Dataset, Model, Preference, Transformation
-from tunekit.backends.base import Exports
+from tunekit.backends.abilities import Exports
 from tunekit.errors import MissingExtra, ModelError, StoreError, UnsupportedTask
 
 pytestmark = pytest.mark.torch

@@ -8,7 +8,7 @@ import pytest
 
 import tunekit
 from tunekit import Classification, Dataset
-from tunekit.backends.base import Price, Prices
+from tunekit.backends.abilities import Price, Prices
 from tunekit.backends.prices import price_of_tokens
 
 DATA = Dataset.from_rows([{"text": f"{n}", "label": "ab"[n % 2]} for n in range(8)],

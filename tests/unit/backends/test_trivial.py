@@ -11,7 +11,8 @@ import pytest
 
 import tunekit
 from tunekit import Classification, Dataset, Extraction, Preference, Transformation, errors
-from tunekit.backends.base import Backend, Keeps, ModelRef, Predicts, Rules, Trains
+from tunekit.backends.abilities import Keeps, Rules
+from tunekit.backends.base import Backend, ModelRef, Predicts, Trains
 from tunekit.backends.trivial import LONGEST_QUOTE, RULES
 from tunekit.shapes import Failure, Passage, Question
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tunekit.backends.base import ModelRef, Price
+from tunekit.backends.abilities import Price
+from tunekit.backends.base import ModelRef
 from tunekit.errors import ServerFailed
 from tunekit.model import Kind, Model
 from tunekit.planning import BackendSpec, Estimate, Route, Setup

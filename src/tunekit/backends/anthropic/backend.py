@@ -14,7 +14,8 @@ from ...planning import Estimate, Route, Setup, Work
 from ...prompted import Compiled, tokens_of
 from ...shapes import Input, Outcome, Shape, Turns
 from ...tasks.base import Task
-from ..base import Event, Journal, ModelRef, Price, Ref, State, Status, Trained
+from ..abilities import Price
+from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..keys import Key
 from ..once import find_started, submit_once
 from ..prices import price_of_tokens

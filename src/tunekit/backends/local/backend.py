@@ -17,7 +17,8 @@ from ...training.card import read_card
 from ...training.folder import RunFolder
 from ...training.recipe import Method, Precision, Settings, Sharding, Writing
 from ...weights import known_family
-from ..base import Event, Journal, ModelRef, Ref, Serving, State, Status, Trained
+from ..abilities import Serving
+from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from .bases import base_weights, require_family
 from .curve import curve_of_run
 from .estimates import estimate

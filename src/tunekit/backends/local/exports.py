@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...durable import disk_errors, write_file
 from ...shapes import Shape
 from ...training.threads import patient_threads
-from ..base import Serving
+from ..abilities import Serving
 from .gguf import convert, require_gguf
 from .models import Place
 

@@ -14,7 +14,8 @@ from ...errors import ConfigError, Conflict, NotFound, PermissionDenied, Unsuppo
 from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
-from ..base import Event, Journal, ModelRef, Price, Ref, Source, Status, Trained
+from ..abilities import Price, Source
+from ..base import Event, Journal, ModelRef, Ref, Status, Trained
 from ..choose import who_else_trains
 from ..keys import Key
 from ..once import find_started, remove_files, submit_once

@@ -13,7 +13,7 @@ from ...data.render import render
 from ...findings import Finding
 from ...planning import Estimate, Setup, Tokens
 from ...shapes import Input, Turns
-from ..base import Price
+from ..abilities import Price
 from ..prices import price_of_tokens
 from .hosts import Host
 from .lifecycle import DECISIONS_PRICE, base_of, findings_of

@@ -12,7 +12,7 @@ import respx
 
 import tunekit
 from tunekit import Classification, Dataset, Extraction, errors
-from tunekit.backends.base import Prices
+from tunekit.backends.abilities import Prices
 from tunekit.backends.openai.decisions import DEFAULT_MODEL, body_of
 from tunekit.shapes import Failure, Turn, Turns
 from tunekit.testing.openai import OpenAIServer
