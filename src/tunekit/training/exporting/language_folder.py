@@ -8,8 +8,10 @@
     chat_template.jinja                 writes the prompts that the model was trained on
     usage.json                          the turns before every input, and what ends an answer
 
-Weights are written in fp32, as they were added up: a tuned model's changes are small beside the
-base model's weights, and rounding to bf16 takes some of them back.
+Weights are written in fp32, as they were added up. Rounded to bf16 they take half the room and gave
+the same answers where that was measured (SmolLM2 with LoRA, 97 answers); but then nothing could be
+compared to the fourth digit, and what is made of the folder (16 or 8 bits) would be rounded twice.
+Servers round when they load.
 """
 
 from __future__ import annotations
