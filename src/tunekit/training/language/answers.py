@@ -53,7 +53,7 @@ def learn(work: Work) -> Learnt:
     trainee = AnswerTrainee(module, plan.groups, rows, held_out, plan.course.tokens)
     outcome = train(trainee, plan.course, stage(work, "answers", plan.course))
     work.timings.done("tune")
-    metrics = {"learnt_tokens": sum(row.learnt for row in rows)}
+    metrics: dict[str, Any] = {"learnt_tokens": sum(row.learnt for row in rows)}
     if outcome.judged is not None:
         metrics["held_out_rows"] = len(held_out)
         metrics["held_out_loss"] = float(outcome.judged.mean())
