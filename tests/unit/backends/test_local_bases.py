@@ -21,6 +21,7 @@ from tunekit import weights
 from tunekit.backends.local import LocalBackend
 from tunekit.backends.local.bases import base_weights, require_family
 from tunekit.errors import WeightsError
+from tunekit.shapes import Shape
 from tunekit.weights import BaseWeights, here, known_family, locate
 from tunekit.weights.catalogue import CATALOGUE, Entry, Pin
 
@@ -295,7 +296,10 @@ def test_another_kind_than_needed_is_refused_with_a_way_out(
 def test_local_backend_trains_no_head_on_a_model_that_writes(
     tiny_causal: Path, tiny_seq2seq: Path, home: Path
 ) -> None:
-    task = tunekit.Classification(labels=["a", "b"])
+    task, backend = tunekit.Classification(labels=["a", "b"]), LocalBackend(home=home)
+    with pytest.raises(WeightsError, match=r"needs an encoder.*'minilm'"):
+        backend.zero_shot(task, str(tiny_seq2seq))
+    # One that goes on with a text answers as it is asked.
+    assert backend.zero_shot(task, str(tiny_causal)).id.startswith("baseline:")
     for model in (tiny_causal, tiny_seq2seq):
-        with pytest.raises(WeightsError, match=r"needs an encoder.*'minilm'"):
-            LocalBackend(home=home).zero_shot(task, str(model))
+        assert Shape.LABELLED not in {route.shape for route in backend.routes(str(model))}

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2.ext
+import jinja2.nodes
+import jinja2.parser
 import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
