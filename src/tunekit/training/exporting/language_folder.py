@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 import torch
@@ -29,42 +29,23 @@ from ...errors import ModelError
 from ...shapes import Turn
 from ..base_model import first_line, quiet
 from ..card import Artifact
-from ..recipe import Base
+from ..language.language_model import LanguageModel
 from .comparing import Array, compare
 from .files import copy_tokenizer, write_json
 from .template import conversations, settled_template
 
-__all__ = ["Speaker", "ends_of", "write_language_folder", "write_usage"]
+__all__ = ["ends_of", "write_language_folder", "write_usage"]
 
 TEMPLATE = "chat_template.jinja"
 
 
-class Speech(Protocol):
-    """How conversations are written for a model, and which tokens end an answer."""
-
-    def text(self, turns: Any) -> str: ...
-    @property
-    def ends(self) -> frozenset[int]: ...
-
-
-class Speaker(Protocol):
-    """A language model with what was trained in its weights, in fp32 on the CPU."""
-
-    base: Base
-    module: Any
-    tokenizer: Any
-
-    @property
-    def speech(self) -> Speech: ...
-
-
 def write_language_folder(
-    model: Speaker, base_path: Path, folder: Path, before: Sequence[Turn]
+    model: LanguageModel, base_path: Path, folder: Path, before: Sequence[Turn]
 ) -> None:
     """Write a language model into an empty folder, and compare what is read from there.
 
     Args:
-        model: what was trained is in its weights.
+        model: what was trained is in its weights, in fp32 on the CPU.
         base_path: the folder of its base model.
         folder: empty.
         before: the turns before every input.
@@ -85,7 +66,7 @@ def write_language_folder(
     compare(expected, found, "the folder")
 
 
-def write_usage(model: Speaker, card: Artifact, folder: Path, before: Sequence[Turn]) -> None:
+def write_usage(model: LanguageModel, card: Artifact, folder: Path, before: Sequence[Turn]) -> None:
     """Write ``usage.json``: what a program has to send, and how it gets the answer."""
     content = {
         "version": 1,
@@ -101,7 +82,7 @@ def write_usage(model: Speaker, card: Artifact, folder: Path, before: Sequence[T
     write_json(folder / "usage.json", content)
 
 
-def ends_of(model: Speaker) -> list[str]:
+def ends_of(model: LanguageModel) -> list[str]:
     """The tokens that end an answer, as text."""
     return [model.tokenizer.decode([end]) for end in sorted(model.speech.ends)]
 
@@ -115,7 +96,7 @@ def _write_template(folder: Path, template: str) -> None:
             write_json(config, {**content, "chat_template": template})
 
 
-def _write_generation(model: Speaker, folder: Path) -> None:
+def _write_generation(model: LanguageModel, folder: Path) -> None:
     """What the base model's makers say of sampling belongs to chats; this model was trained for
     one answer."""
     config = model.module.config.get_text_config()
@@ -128,7 +109,7 @@ def _write_generation(model: Speaker, folder: Path) -> None:
     write_json(folder / "generation_config.json", content)
 
 
-def _logits(model: Speaker, module: Any, before: Sequence[Turn]) -> list[Array]:
+def _logits(model: LanguageModel, module: Any, before: Sequence[Turn]) -> list[Array]:
     """What comes next in the probes, according to a module."""
     found = []
     for turns in conversations(before):
@@ -139,7 +120,7 @@ def _logits(model: Speaker, module: Any, before: Sequence[Turn]) -> list[Array]:
     return found
 
 
-def _read_again(model: Speaker, folder: Path) -> Any:
+def _read_again(model: LanguageModel, folder: Path) -> Any:
     from transformers import AutoModelForCausalLM
 
     try:

@@ -146,7 +146,8 @@ def _run_of(subject: Subject, file: Path) -> Run:
         ids, mask = pad([text.ids for text in texts], cpu, filler=subject.model.padding)
         types = pad([text.types or [0] * len(text.ids) for text in texts], cpu).ids
         given = dict(zip(names, (one.numpy() for one in (ids, mask, types)), strict=False))
-        return dict(zip(subject.graph.outputs, session.run(None, given), strict=True))
+        said: Any = session.run(None, given)
+        return dict(zip(subject.graph.outputs, said, strict=True))
 
     return run
 
