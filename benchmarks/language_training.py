@@ -390,7 +390,7 @@ def main() -> int:
         )
 
         def setup(steps: int, some: Sequence[Any] = all_of_them, size: int = size) -> Setup:
-            return Setup(weights.path, recipe, some[: steps * size], steps, half)  # noqa: B023
+            return Setup(weights.path, recipe, some[: steps * size], steps, half)  # noqa: B023 - is called in this turn of the loop alone
 
         if not given.quick:
             for contestant in (ours, *race.against.values()):

@@ -68,6 +68,11 @@ class TestLocal(ConformanceSuite):
 UNLEARNT = "__extraction_lora"
 
 
+#: From nothing a model takes half a minute to learn to write, so of each method only these are
+#: checked; the others are of one method a task.
+CHECKED_FOR_ALL = ("test_asked_as_trained__", "test_one_is_as_many__")
+
+
 class LanguageHarness(LocalHarness):
     name = "local-language"
     #: From random weights it takes some time until every answer ends, and is JSON where it has to.
@@ -101,14 +106,23 @@ for _suite in (TestLocal, TestLocalLanguage, TestLocalRewriting):
     for _name, _test in list(vars(_suite).items()):
         if not _name.startswith(tuple(f"test_{one}__" for one in TRAINING)):
             continue
-        if _suite is TestLocalLanguage and _name.endswith(UNLEARNT):
+        writes = _suite is not TestLocal
+        checked = _name.endswith(ALWAYS) or _name.startswith(CHECKED_FOR_ALL)
+        if writes and (not checked or _name.endswith(UNLEARNT)):
             delattr(_suite, _name)
             continue
+        if writes and not _name.startswith(CHECKED_FOR_ALL):
+            _test = pytest.mark.soak(_test)
         if _name.endswith("_qlora"):  # four bits need a GPU
             _test = pytest.mark.gpu(_test)
         if _name.startswith(LONG) or not _name.endswith(ALWAYS):
             _test = pytest.mark.soak(_test)
         setattr(_suite, _name, _test)
+
+
+for _suite in (TestLocalLanguage, TestLocalRewriting):
+    for _name in ("test_a_job_survives_a_fresh_process", "test_a_cancelled_job_stays_cancelled"):
+        setattr(_suite, _name, pytest.mark.soak(getattr(_suite, _name)))
 
 
 def test_what_a_scripted_provider_is_for_is_absent_and_not_skipped() -> None:

@@ -22,7 +22,9 @@ from pytest_examples import CodeExample, find_examples
 import tunekit
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDS = re.compile(r"<!-- needs: ([a-z_, ]+) -->")
+#: Pages that take most of a minute.
+LONG = ("take-it-along",)
+NEEDS = re.compile(r"<!-- needs: ([a-z0-9_, ]+) -->")
 
 
 def _pages() -> list[Any]:
@@ -34,7 +36,7 @@ def _pages() -> list[Any]:
         found = NEEDS.search(path.read_text(encoding="utf-8"))
         needs = [name.strip() for name in found.group(1).split(",")] if found else []
         marks = [pytest.mark.torch] if {"minilm", "smollm2"} & set(needs) else []
-        if "smollm2" in needs:
+        if "smollm2" in needs or path.stem in LONG:
             marks.append(pytest.mark.soak)
         name = path.relative_to(ROOT).as_posix()
         params.append(pytest.param(examples, needs, id=name, marks=marks))

@@ -212,7 +212,7 @@ def artifact(run: RunFolder) -> dict[str, bytes]:
 
 #: How often each is killed; those of these numbers are killed in every run of the tests.
 KILLS = {"encoder": 20, "answers": 20, "pairs": 5}
-ALWAYS = {("encoder", 1), ("answers", 1)}
+ALWAYS = {("encoder", 1)}
 CASES = [
     pytest.param(name, number, marks=() if (name, number) in ALWAYS else pytest.mark.soak)
     for name, kills in KILLS.items()

@@ -261,7 +261,9 @@ def test_size_comes_from_the_files_else_from_the_catalogue(
     assert known_size("some-org/never-fetched", None) is None
     listed = known_size("minilm", None)
     assert isinstance(listed, Size)
-    assert known_size("minilm", read_folder(minilm, name="minilm", files={})) == listed
+    found = known_size("minilm", read_folder(minilm, name="minilm", files={}))
+    assert found is not None
+    assert found[:4] == listed[:4]
 
 
 @pytest.mark.parametrize(

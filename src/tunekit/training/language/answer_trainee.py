@@ -12,7 +12,7 @@ from ..batches import within
 from ..loop import Group
 from ..memory import with_less
 
-__all__ = ["AnswerTrainee", "losses_of", "sums_of"]
+__all__ = ["AnswerTrainee", "Row", "losses_of", "sums_of"]
 
 
 class Row(Protocol):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+import torch
 
 from ...shapes import Example, Said, Turns
 from ..artifact import write_artifact
@@ -13,15 +16,17 @@ from ..recipe import Recipe
 from ..stages import clear_stages, stage
 from ..trained_weights import taken_from
 from ..work import Learnt, Work
-from .answer_trainee import AnswerTrainee
+from .answer_trainee import AnswerTrainee, Row
 from .completion import Completion
 from .course import Plan, plan_of
 from .language_model import LanguageModel, QuantisedModel
 from .measuring import measured
 from .reading import read_parts
-from .sequences import longest_answer, spoken
+from .sequences import spoken
 
-__all__ = ["RATES", "base_of", "finish", "learn"]
+__all__ = ["base_of", "finish", "learn", "teach"]
+
+M = TypeVar("M", bound=LanguageModel)
 
 #: The usual learning rates of an adapter and of all weights, for a model of 576 dimensions.
 RATES = {"lora": 1e-3, "full": 1e-4}
@@ -46,18 +51,40 @@ def learn(work: Work) -> Learnt:
 
     rows, held_out = read_parts(work, SPOKEN, read)
     work.timings.done("start")
+    return teach(work, model, weights, Completion, rows, held_out)
+
+
+def teach(
+    work: Work,
+    model: M,
+    weights: Literal["full", "lora"],
+    surprise: Callable[[M], torch.nn.Module],
+    rows: Sequence[Row],
+    held_out: Sequence[Row],
+) -> Learnt:
+    """Train a model on what it is to say and write the artifact.
+
+    Args:
+        work: the training.
+        model: whose weights change.
+        weights: all of them, or an adapter.
+        surprise: makes of the model, once it is ready to be trained, what gives the loss of each
+            token that is learnt (see :class:`.answer_trainee.AnswerTrainee`).
+        rows: to learn from.
+        held_out: to judge by; may be empty.
+    """
+    recipe = work.recipe
     plan = plan_of(recipe, model, weights, len(rows), SPOKEN, RATES[weights])
-    module = Completion(model)
     facts = {"rows": len(rows), "held_out": len(held_out), "precision": model.precision}
     work.run.note_event("state", "training", {**facts, "epochs": plan.course.epochs})
-    trainee = AnswerTrainee(module, plan.groups, rows, held_out, plan.course.tokens)
+    trainee = AnswerTrainee(surprise(model), plan.groups, rows, held_out, plan.course.tokens)
     outcome = train(trainee, plan.course, stage(work, "answers", plan.course))
     work.timings.done("tune")
     metrics: dict[str, Any] = {"learnt_tokens": sum(row.learnt for row in rows)}
     if outcome.judged is not None:
         metrics["held_out_rows"] = len(held_out)
         metrics["held_out_loss"] = float(outcome.judged.mean())
-    longest = longest_answer([*rows, *held_out])
+    longest = max(row.learnt for row in [*rows, *held_out])
     did = measured(model, recipe, plan, outcome, rows, held_out)
     return finish(work, model, plan, outcome, longest, metrics, did)
 

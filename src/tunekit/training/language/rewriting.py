@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from ...shapes import Example, Failure, Passage, Said
 from ..base_model import choose_device
 from ..card import Artifact
 from ..habits import SPOKEN
 from ..loading import Kept
-from ..loop import train
 from ..recipe import GREEDY, Writing
-from ..stages import stage
 from ..work import Learnt, Work
-from .answer_trainee import AnswerTrainee
-from .answers import RATES, finish
+from .answers import teach
 from .conversing import ROOM, cut_short, trained_in
-from .course import plan_of
 from .generation import Prompt, write
 from .language_model import narrowed
-from .measuring import measured
 from .reading import read_parts
 from .rewriting_model import Rewrite, Rewriting, RewritingBatch, RewritingModel
 
@@ -50,20 +45,7 @@ def learn(work: Work) -> Learnt:
 
     rows, held_out = read_parts(work, SPOKEN, read)
     work.timings.done("start")
-    plan = plan_of(recipe, model, weights, len(rows), SPOKEN, RATES[weights])
-    module = Rewriting(model)
-    facts = {"rows": len(rows), "held_out": len(held_out), "precision": model.precision}
-    work.run.note_event("state", "training", {**facts, "epochs": plan.course.epochs})
-    trainee = AnswerTrainee(module, plan.groups, rows, held_out, plan.course.tokens)
-    outcome = train(trainee, plan.course, stage(work, "rewriting", plan.course))
-    work.timings.done("tune")
-    metrics: dict[str, Any] = {"learnt_tokens": sum(row.learnt for row in rows)}
-    if outcome.judged is not None:
-        metrics["held_out_rows"] = len(held_out)
-        metrics["held_out_loss"] = float(outcome.judged.mean())
-    longest = max(row.learnt for row in rows)
-    did = measured(model, recipe, plan, outcome, rows, held_out)
-    return finish(work, model, plan, outcome, longest, metrics, did)
+    return teach(work, model, weights, Rewriting, rows, held_out)
 
 
 class Rewriter:
