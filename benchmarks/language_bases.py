@@ -23,7 +23,7 @@ KEPT = Path(__file__).resolve().parent.parent / ".cache" / "tunekit"
 
 def found(model: str = MODEL) -> BaseWeights:
     """Base weights, ready to be trained."""
-    from tunekit.backends.local.bases import base_weights
+    from tunekit.backends.trainer.bases import base_weights
 
     return base_weights(model, home=KEPT)
 

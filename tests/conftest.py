@@ -226,7 +226,7 @@ def smollm2() -> Path:
     """The folder with the weights of ``smollm2-135m``, from the cache or converted once."""
     if gap := _torch_gap():
         _missing("smollm2", gap)
-    from tunekit.backends.local.bases import base_weights
+    from tunekit.backends.trainer.bases import base_weights
     from tunekit.errors import TunekitError
 
     try:

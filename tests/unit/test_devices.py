@@ -15,8 +15,8 @@ import orjson
 import pytest
 
 from tunekit import Classification, Dataset, Extraction, Preference
-from tunekit.backends.local.methods import ROUTES
-from tunekit.backends.local.recipes import Machine, recipe
+from tunekit.backends.trainer.methods import ROUTES
+from tunekit.backends.trainer.recipes import Machine, recipe
 from tunekit.data.render import render
 from tunekit.planning import Route
 from tunekit.shapes import Marks, Order, Shape, Target, Weights

@@ -11,8 +11,9 @@ import pytest
 
 from tunekit import Classification, Dataset, Extraction, Preference
 from tunekit.backends.base import State, Step
-from tunekit.backends.local import LocalBackend, pace
-from tunekit.backends.local.methods import ROUTES
+from tunekit.backends.local import LocalBackend
+from tunekit.backends.trainer import pace
+from tunekit.backends.trainer.methods import ROUTES
 from tunekit.data.render import render
 from tunekit.planning import Estimate, Setup
 from tunekit.shapes import Shape
@@ -214,7 +215,7 @@ def test_plan_foresees_exactly_what_the_worker_computes(
 
 def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the next estimate of time is made from."""
-    from tunekit.backends.local import candidates
+    from tunekit.backends.trainer import candidates
     from tunekit.training.costs import head_seconds
 
     found: dict[str, Any] = {}
@@ -475,7 +476,7 @@ def test_what_tuning_took_counts_for_later_plans(tmp_path: Path) -> None:
 def test_tuning_is_foreseen_as_the_worker_does_it(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tunekit.backends.local import candidates
+    from tunekit.backends.trainer import candidates
     from tunekit.training.tuning_costs import tuning_seconds
 
     seen: list[Any] = []

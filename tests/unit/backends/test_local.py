@@ -21,8 +21,8 @@ from tunekit import Classification, Dataset, Preference
 from tunekit.backends.abilities import Keeps, ZeroShot
 from tunekit.backends.base import Backend, ModelRef, Predicts, State, Step, Trains
 from tunekit.backends.local import LocalBackend, process
-from tunekit.backends.local.methods import ROUTES
 from tunekit.backends.local.process import Crew, command, environment
+from tunekit.backends.trainer.methods import ROUTES
 from tunekit.errors import (
     BackendError,
     ConfigError,

@@ -19,7 +19,7 @@ import pytest
 import tunekit
 from tunekit import weights
 from tunekit.backends.local import LocalBackend
-from tunekit.backends.local.bases import base_weights, require_family
+from tunekit.backends.trainer.bases import base_weights, require_family
 from tunekit.errors import WeightsError
 from tunekit.shapes import Shape
 from tunekit.weights import BaseWeights, here, known_family, locate
@@ -33,7 +33,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tunekit import weights
-from tunekit.backends.local.bases import base_weights
+from tunekit.backends.trainer.bases import base_weights
 from tunekit.weights.catalogue import Entry, Pin
 
 home, sha256, size = sys.argv[1], sys.argv[2], int(sys.argv[3])

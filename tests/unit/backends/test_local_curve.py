@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tunekit.backends.local.curve import POINTS, curve_of_run
+from tunekit.backends.trainer.curve import POINTS, curve_of_run
 from tunekit.training.folder import RunFolder
 
 

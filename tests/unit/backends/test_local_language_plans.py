@@ -13,7 +13,8 @@ import pytest
 
 import tunekit
 from tunekit import Dataset, Plan, Preference, Transformation
-from tunekit.backends.local import LocalBackend, language_candidates, pace
+from tunekit.backends.local import LocalBackend
+from tunekit.backends.trainer import language_candidates, pace
 from tunekit.shapes import Example, Said, Turns
 from tunekit.training.language.sequences import spoken
 from tunekit.training.language.speech import Speech

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ...durable import write_file
-from ...errors import BackendError, NotFound, UnsupportedTask
-from ...planning import Estimate, Route, Setup, Work
-from ...shapes import Failure, Input, Outcome, Shape
-from ...tasks.base import Task
-from ...training.card import read_card
+from ...errors import BackendError
+from ...planning import Work
 from ...training.folder import RunFolder
-from ...training.recipe import Method, Precision, Settings, Sharding, Writing
-from ...weights import known_family
-from ..abilities import Serving
-from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
-from .bases import base_weights, require_family
-from .curve import curve_of_run
-from .estimates import estimate
-from .exports import export, kinds_of
-from .kept import check_kept, keep
-from .methods import ENCODER, LANGUAGE_MODEL, ROUTES, default_base, family_of, knobs_of
-from .models import Models, require_extra
+from ...training.recipe import Precision, Sharding, Writing
+from ..base import Event, Journal, Ref, State, Status, Trained
+from ..trainer.backend import TrainerBackend
+from ..trainer.recipes import Machine
 from .process import Crew, start, stop
-from .recipes import Machine, check_machine, check_writing, recipe, settings_for
 
 __all__ = ["LocalBackend"]
 
@@ -38,7 +25,7 @@ STATES = {
 }
 
 
-class LocalBackend:
+class LocalBackend(TrainerBackend):
     """Trains and serves on this machine.
 
     Args:
@@ -102,11 +89,8 @@ class LocalBackend:
         rendezvous: str | None = None,
         sharding: Sharding = "none",
     ) -> None:
-        self.name = name
-        self._home = Path(home)
-        self._model = model
-        embeddings = self._home / "cache" / "embeddings"
-        self._machine = Machine(
+        embeddings = Path(home) / "cache" / "embeddings"
+        machine = Machine(
             device,
             threads,
             precision,
@@ -121,13 +105,7 @@ class LocalBackend:
             rendezvous=rendezvous,
             sharding=sharding,
         )
-        check_machine(name, self._machine)
-        self._models = Models(self._home, self._machine)
-
-    def __repr__(self) -> str:
-        return f"<LocalBackend {self.name!r}>"
-
-    # --- what it could train --------------------------------------------------------------------
+        super().__init__(name, home, model, machine)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -153,50 +131,13 @@ class LocalBackend:
         }
         return {name: value for name, (value, usual) in given.items() if value != usual}
 
-    @property
-    def default_model(self) -> str:
-        """The base model that is taken where none is named, for tasks that need only be read."""
-        return self._model or ENCODER
-
-    def model_for(self, task: Task) -> str:
-        return self._model or default_base(task.offers)
-
-    def routes(self, model: str) -> Sequence[Route]:
-        return ROUTES[known_family(model, home=self._home)]
-
-    def hyperparameters(self, route: Route, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        settings = settings_for(self.name, route, given)
-        return settings.model_dump(include=set(knobs_of(route).there))
-
-    def prepare(self, setup: Setup) -> Estimate:
-        routes = self.routes(setup.model)
-        return estimate(setup, routes=routes, home=self._home, machine=self._machine)
-
     # --- training -------------------------------------------------------------------------------
 
     def submit(self, work: Work, journal: Journal) -> Ref:
         run = RunFolder(journal.folder)
         if run.result() is not None or run.worked_on():
             return journal.run_id
-        require_extra(self.name)
-        route = work.route
-        ways = ROUTES[None]
-        if route not in ways:
-            there = ", ".join(f"{one.method!r} for {one.shape}" for one in ways)
-            raise UnsupportedTask(
-                f"{self.name}: no method {route.method!r} for {route.shape}; there is {there}."
-            )
-        weights = base_weights(work.model, home=self._home)
-        require_family(weights, family_of(route.shape), f"method {route.method!r}")
-        told = recipe(
-            cast("Method", route.method),
-            route.shape,
-            backend=self.name,
-            task=work.task,
-            weights=weights,
-            settings=settings_for(self.name, route, work.hyperparameters),
-            machine=self._machine,
-        )
+        told, _ = self.told(work)
         write_file(run.recipe, told.model_dump_json(indent=1).encode())
         machine = self._machine
         crew = Crew(machine.processes, machine.nodes, machine.rendezvous, machine.threads)
@@ -209,7 +150,7 @@ class LocalBackend:
         return run_id if (self._home / "runs" / run_id / "recipe.json").is_file() else None
 
     def poll(self, ref: Ref) -> Status:
-        run = self._run(ref)
+        run = self.run_of(ref)
         alive = run.worked_on()
         # Asked for after the lock: a worker that ends meanwhile has written it before.
         result = run.result()
@@ -224,19 +165,10 @@ class LocalBackend:
         return Status(State.INTERRUPTED, "worker-not-running")
 
     def events(self, ref: Ref) -> Iterator[Event]:
-        for event in self._run(ref).events():
-            yield Event(
-                str(event.get("at", "")),
-                str(event.get("kind", "log")),
-                str(event.get("message", "")),
-                event.get("data") or {},
-            )
-
-    def curve(self, run_id: str) -> Sequence[Mapping[str, float]]:
-        return curve_of_run(self._run(run_id))
+        return self.events_of(self.run_of(ref))
 
     def cancel(self, ref: Ref) -> None:
-        run = self._run(ref)
+        run = self.run_of(ref)
         if run.result() is not None:
             return
         if not stop(run):
@@ -251,89 +183,13 @@ class LocalBackend:
                 run.write_result("cancelled")
 
     def result(self, ref: Ref) -> Trained:
-        run = self._run(ref)
+        run = self.run_of(ref)
         result = run.result()
         if result is None or result.get("status") != "succeeded":
             raise BackendError(
                 f"run {ref} has no model: it is {self.poll(ref).state}.", backend=self.name
             )
-        return Trained(
-            ModelRef(self.name, f"run:{ref}"),
-            result.get("temperature"),
-            result.get("applied", {}),
-            result.get("metrics", {}),
-        )
+        return self.trained_of(ref, result)
 
     def clean(self, journal: Journal) -> None:
         """There is nothing anywhere else to be taken back."""
-
-    # --- answering ------------------------------------------------------------------------------
-
-    async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
-        asked = tuple(inputs)
-        abandoned = threading.Event()
-        answers = self._models.on_thread(lambda: self._models.predict(ref.id, asked, abandoned))
-        try:
-            return await asyncio.wrap_future(answers)
-        finally:
-            abandoned.set()  # cancelled: the thread stops at its next batch
-
-    def write(self, ref: ModelRef, asked: Input, how: Mapping[str, Any]) -> Iterator[str | Failure]:
-        writing = self._machine.writing._replace(**how)
-        check_writing(self.name, writing)
-        return self._models.write(ref.id, asked, writing)
-
-    def zero_shot(self, task: Task, model: str) -> ModelRef:
-        require_extra(self.name)
-        # Who doesn't know it yet has to fetch it, to say how it can answer.
-        known = known_family(model, home=self._home)
-        chats = (known or base_weights(model, home=self._home).family) == "causal"
-        untrained: dict[Shape, Method] = (
-            {Shape.CHAT: "zero-shot", Shape.PAIR: "zero-shot"}
-            if chats
-            else {Shape.LABELLED: "zero-shot", Shape.RANKED: "bi-encoder"}
-        )
-        shape = next((one for one in task.offers if one in untrained), None)
-        if shape is None:
-            raise UnsupportedTask(
-                f"{self.name}: {model!r} gives no answers to {task.kind} without training; it does "
-                "for classification and for choosing between options. A language model, such as "
-                f"{LANGUAGE_MODEL!r}, answers all."
-            )
-        weights = base_weights(model, home=self._home)
-        require_family(weights, family_of(shape), "an answer without training")
-        told = recipe(
-            untrained[shape],
-            shape,
-            backend=self.name,
-            task=task,
-            weights=weights,
-            settings=Settings(),
-            machine=self._machine,
-        )
-        descriptions = dict(getattr(task, "descriptions", ()))
-        return ModelRef(self.name, self._models.baseline(told, descriptions))
-
-    # --- keeping --------------------------------------------------------------------------------
-
-    def save(self, ref: ModelRef, folder: Path) -> None:
-        keep(*self._models.place(ref.id), folder)
-
-    def open(self, folder: Path) -> ModelRef:
-        check_kept(folder)
-        return ModelRef(self.name, f"folder:{folder.resolve()}")
-
-    def exports(self, ref: ModelRef) -> Sequence[str]:
-        return kinds_of(read_card(self._models.place(ref.id).artifact).shape)
-
-    def export(self, ref: ModelRef, kind: str, folder: Path, serving: Serving) -> None:
-        require_extra(self.name)
-        place = self._models.place(ref.id)
-        card = read_card(place.artifact)
-        self._models.on_thread(lambda: export(card, place, kind, folder, serving)).result()
-
-    def _run(self, ref: Ref) -> RunFolder:
-        folder = self._home / "runs" / Path(ref).name
-        if not folder.is_dir():
-            raise NotFound(f"no run {ref!r} in {folder.parent}.", backend=self.name)
-        return RunFolder(folder)

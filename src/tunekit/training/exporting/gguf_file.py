@@ -1,7 +1,7 @@
 """GGUF, for llama.cpp and what is built on it: what goes into the conversion, and what came of it.
 
 The conversion itself is another project's program and runs in a process of its own: see
-:mod:`tunekit.backends.local.gguf`.
+:mod:`tunekit.backends.trainer.gguf`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def measured(
     *,
     answers: int = 1,
 ) -> dict[str, Any]:
-    """What was done, where, and with how much memory: as :mod:`tunekit.backends.local.pace` reads
+    """What was done, where, and with how much memory: as :mod:`tunekit.backends.trainer.pace` reads
     it.
 
     Args:

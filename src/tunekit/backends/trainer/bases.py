@@ -11,7 +11,7 @@ from pathlib import Path
 from ...durable import disk_errors, locked, new_folder, sweep
 from ...errors import MissingExtra, WeightsError
 from ...weights import BaseWeights, Family, locate, note_conversion, place_of
-from .process import environment
+from .environment import environment
 
 __all__ = ["base_weights", "require_family"]
 

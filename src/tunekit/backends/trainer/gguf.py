@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ...errors import MissingExtra, ModelError
-from .process import environment
+from .environment import environment
 
 __all__ = ["convert", "require_gguf"]
 
