@@ -74,7 +74,7 @@ class Faults:
         method, path = scope["method"], scope["path"]
         again = receive
         body = b""
-        if not headers.get("content-type", "").startswith("multipart/"):
+        if not _is_file(method, headers.get("content-type", "")):
             body = await _read(receive)
             again = _replayed(body, receive)
         self.requests.append(Recorded(method, path, headers, body))
@@ -123,6 +123,11 @@ class Faults:
         _, rest = await asyncio.wait({gone, ended}, return_when=asyncio.FIRST_COMPLETED)
         for task in rest:
             task.cancel()
+
+
+def _is_file(method: str, kind: str) -> bool:
+    """Whether a body may be large: it goes on as it comes."""
+    return kind.startswith("multipart/") or (method == "PUT" and "json" not in kind)
 
 
 async def _disconnected(receive: Receive) -> None:
