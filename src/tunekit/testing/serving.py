@@ -125,6 +125,7 @@ class ServedApp:
                 log_config=None,
                 log_level="critical",
                 access_log=False,
+                date_header=False,  # uvicorn's may be a second old; who needs one sends it
                 timeout_graceful_shutdown=2,
             )
         )

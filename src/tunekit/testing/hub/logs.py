@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate
 
 import orjson
 from starlette.responses import StreamingResponse
@@ -70,4 +71,6 @@ def streamed(
                 yield b": keep-alive\n\n"
             await asyncio.sleep(LOOK)
 
-    return StreamingResponse(events(), media_type="text/event-stream")
+    # A client that doesn't follow stops at the first line that is newer than this.
+    headers = {"date": formatdate(usegmt=True)}
+    return StreamingResponse(events(), media_type="text/event-stream", headers=headers)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import huggingface_hub
 import pytest
@@ -33,3 +36,20 @@ def server() -> Iterator[HubServer]:
 @pytest.fixture
 def api(server: HubServer) -> HfApi:
     return HfApi(endpoint=server.url, token=WRITER)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
+
+
+def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for something that is about to be so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError, JobNotFoundE
 
 from tunekit.testing.hub import Fault, HubServer, JobRun
 
-from .conftest import READER, STRANGER, WRITER
+from .conftest import READER, STRANGER, WRITER, gone, until
 
 STORY = ("SCHEDULING", "RUNNING", "COMPLETED")
 SAYS = "import os; print('a is', os.environ.get('A')); print('s is', len(os.environ['S']))"
@@ -35,21 +33,6 @@ def python(api: HfApi, code: str, **more: object) -> str:
 def wait(api: HfApi, id: str) -> str:
     job = api.wait_for_job(id, timeout=20, poll_interval=0.05, namespace="ada")
     return job.status.stage
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
-
-
-def until(condition: object, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_job_runs_its_command(server: HubServer, api: HfApi) -> None:
