@@ -4,10 +4,11 @@ Repositories with commits and large files, Spaces, Jobs: over real sockets on th
 program of a Space or a job runs as a process here, in place of the container. Needs the extra
 ``testing``.
 
-Uploads come as plain commits and by Git LFS, not by Xet. Which one it is, the client decides alone:
-where ``hf_xet`` is installed, ``HF_HUB_DISABLE_XET=1`` has to be set before huggingface_hub is
-imported, or ``huggingface_hub.constants.HF_HUB_DISABLE_XET`` to true later. Without it, files
-smaller than ``large_from`` still come, as those are no large files for any client.
+Files come as part of a commit, large ones (from ``large_from`` bytes on, and ``large_kinds``) by
+Git LFS ahead of it; never by Xet. The server says which file is large, but a client that has
+``hf_xet`` sends large files by Xet without asking. There, ``HF_HUB_DISABLE_XET=1`` has to be in the
+environment before huggingface_hub is imported, or ``huggingface_hub.constants.HF_HUB_DISABLE_XET``
+be set to true later. Without it, all files come that aren't large.
 
     python -m tunekit.testing.hub --port 8000
 

@@ -37,7 +37,8 @@ def preupload(state: State, repo: Repo, revision: str, body: Mapping[str, Any]) 
         path, size = _path(one.get("path")), one.get("size")
         if not isinstance(size, int) or size < 0:
             raise Refusal(400, f'"size" of {path} must be a number')
-        large = 0 < size >= state.large_from
+        large = size >= state.large_from or path.endswith(tuple(state.large_kinds))
+        large = large and size > 0
         told.append(
             {
                 "path": path,

@@ -25,7 +25,8 @@ __all__ = ["HubServer"]
 BEHAVIOUR = frozenset(
     {
         "anybody", "build_seconds", "credit", "job_logs", "job_message", "job_runner", "job_story",
-        "job_wait", "job_work", "keep_alive", "large_from", "local_environment", "pause_seconds",
+        "job_wait", "job_work", "keep_alive", "large_from",
+        "large_kinds", "local_environment", "pause_seconds",
         "space_command", "space_logs", "space_message", "space_story",
     }
 )  # fmt: skip
@@ -45,6 +46,7 @@ class HubServer(ServedApp):
 
         server.anybody = User("tester", ("team",))  # whom a token stands for without ``tokens``
         server.large_from = 10_000_000   # bytes from which a file comes by Git LFS
+        server.large_kinds = (".parquet",)  # names of files that always do
         server.credit = False            # jobs and paid machines are refused with 402
         server.keep_alive = 30.0         # seconds of silence in a stream of log lines
         server.local_environment = {"PYTHONPATH": "src"}  # for all programs that run here
@@ -80,6 +82,7 @@ class HubServer(ServedApp):
 
     anybody: User
     large_from: int
+    large_kinds: Sequence[str]
     keep_alive: float
     credit: bool
     local_environment: Mapping[str, str]

@@ -145,7 +145,8 @@ class State:
     closing: bool = False
     # --- behaviour ---
     anybody: User = field(default_factory=lambda: User("tester", ("team",)))
-    large_from: int = 10 * 1024 * 1024
+    large_from: int = 10_000_000
+    large_kinds: Sequence[str] = (".arrow", ".parquet")
     keep_alive: float = 30.0
     local_environment: Mapping[str, str] = field(default_factory=dict)
     job_runner: Callable[[JobRun], list[str]] | None = None
@@ -204,7 +205,7 @@ class State:
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
             self.blob(sha256).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(content, self.blob(sha256))
-            if content.stat().st_size >= self.large_from:
+            if content.stat().st_size >= self.large_from > 0:
                 return self.keep_large(sha256, commit)
             content = content.read_bytes()
         return self.keep(content.encode() if isinstance(content, str) else content, commit)
