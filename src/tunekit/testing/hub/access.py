@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.requests import Request
 
 from .replies import Refusal
+
+if TYPE_CHECKING:
+    from .state import State
 
 __all__ = ["User", "account_id", "may_write", "who", "whoami"]
 
@@ -40,9 +42,9 @@ def account_id(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:24]
 
 
-def who(request: Request, tokens: Mapping[str, User] | None, anybody: User) -> User | None:
+def who(request: Request, state: State) -> User | None:
     """The user behind a request; nobody without a token. Where the server has no tokens, each
-    stands for ``anybody``.
+    stands for ``anybody``; its key always does.
 
     Raises:
         Refusal: no such token.
@@ -52,11 +54,11 @@ def who(request: Request, tokens: Mapping[str, User] | None, anybody: User) -> U
         token = request.cookies.get("token", "")
     if not token:
         return None
-    if tokens is None:
-        return anybody
-    if token not in tokens:
+    if token == state.key or (state.key is None and state.tokens is None):
+        return state.anybody
+    if token not in (state.tokens or {}):
         raise Refusal(401, "Invalid credentials in Authorization header")
-    return tokens[token]
+    return (state.tokens or {})[token]
 
 
 def may_write(user: User | None, namespace: str, what: str) -> User:

@@ -39,7 +39,7 @@ class Part:
 
     def user(self, request: Request) -> User | None:
         """Who asks."""
-        return who(request, self.state.tokens, self.state.anybody)
+        return who(request, self.state)
 
     def known(self, request: Request) -> User:
         """Who asks, and has a token."""
@@ -216,7 +216,9 @@ class Contents(Part):
     async def sent(
         self, request: Request, prefix: str, revision: str, path: str, **where: str
     ) -> object:
-        return contents.sent(self.state, self.read(request, prefix, **where), revision, path)
+        repo = self.read(request, prefix, **where)
+        repos.check_gate(repo, self.user(request))
+        return contents.sent(self.state, repo, revision, path)
 
 
 class Spaces(Part):
@@ -289,10 +291,10 @@ class Jobs(Part):
         user = self.user(request)
         if request.method == "GET":
             return jobs.listed(self.state, user, namespace, request.query_params)
-        return jobs.create(self.state, user, namespace, await _body(request))
+        return await jobs.create(self.state, user, namespace, await _body(request))
 
     async def look(self, request: Request, namespace: str, id: str) -> object:
-        return jobs.look(self.state, self.user(request), namespace, id)
+        return await jobs.look(self.state, self.user(request), namespace, id)
 
     async def logs(self, request: Request, namespace: str, id: str) -> object:
         return jobs.logs(self.state, self.user(request), namespace, id, request.query_params)

@@ -52,15 +52,19 @@ def streamed(
         ending: put behind each line.
         tail: begin with so many last lines.
     """
+    cut = state.next_cut()
 
     async def events() -> AsyncIterator[bytes]:
         told = 0 if tail is None else max(0, len(log.lines) - tail)
+        sent = 0
         spoke = time.monotonic()
         while True:
             # Asked first: a line that comes in between is still sent.
             over = is_over() or state.closing
             for moment, line in log.lines[told:]:
-                told += 1
+                if cut is not None and sent == cut:
+                    raise ConnectionAbortedError("scripted")
+                told, sent = told + 1, sent + 1
                 spoke = time.monotonic()
                 event = {"data": line + ending, "timestamp": moment}
                 yield b"data: " + orjson.dumps(event) + b"\n\n"

@@ -177,19 +177,21 @@ class Program:
 def _is_over(process: subprocess.Popen[str]) -> bool:
     """Whether the first process of the group has ended; it isn't reaped, so that the group's number
     stays its own."""
+    if sys.platform == "win32":
+        return process.poll() is not None
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     return os.waitid(os.P_PID, process.pid, flags) is not None
 
 
 def _end_group(process: subprocess.Popen[str], *, gently: bool) -> None:
+    if sys.platform == "win32":  # it knows no groups
+        process.kill()
+        return
     if gently:
-        _signal(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         until = time.monotonic() + GRACE
         while not _is_over(process) and time.monotonic() < until:
             time.sleep(LOOK)
-    _signal(process.pid, signal.SIGKILL)
-
-
-def _signal(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)
+        os.killpg(process.pid, signal.SIGKILL)

@@ -15,8 +15,8 @@ from .replies import Refusal, no_repo, timestamp
 from .state import Commit, Kept, Repo, State
 
 __all__ = [
-    "KINDS", "commits", "create", "delete", "delete_ref", "for_writing", "info", "listed", "make",
-    "name_ref", "put", "refs", "seen", "shown", "update", "url_of",
+    "KINDS", "check_gate", "commits", "create", "delete", "delete_ref", "for_writing", "info",
+    "listed", "make", "name_ref", "put", "refs", "seen", "shown", "update", "url_of",
 ]  # fmt: skip
 
 KINDS = ("model", "dataset", "space")
@@ -115,6 +115,17 @@ def _visible(repo: Repo, user: User | None) -> bool:
     return not repo.private or (user is not None and user.owns(repo.namespace))
 
 
+def check_gate(repo: Repo, user: User | None) -> None:
+    """Raise Refusal where files are only for those who were let in: here, the owners."""
+    if repo.gated and (user is None or not user.owns(repo.namespace)):
+        raise Refusal(
+            401 if user is None else 403,
+            f"Access to {repo.kind} {repo.id} is restricted. You must have access to it and be "
+            "authenticated to access it.",
+            code="GatedRepo",
+        )
+
+
 def for_writing(state: State, user: User | None, kind: str, id: str, what: str) -> Repo:
     """A repository that this one may change."""
     repo = seen(state, user, kind, id)
@@ -194,7 +205,7 @@ def listed(
     author, search = query.get("author"), query.get("search", "").lower()
     found = [
         repo
-        for repo in reversed(state.repos.values())
+        for repo in reversed(list(state.repos.values()))
         if repo.kind == kind
         and _visible(repo, user)
         and author in (None, repo.namespace)

@@ -25,9 +25,8 @@ __all__ = ["HubServer"]
 BEHAVIOUR = frozenset(
     {
         "anybody", "build_seconds", "credit", "job_logs", "job_message", "job_runner", "job_story",
-        "job_wait", "job_work", "keep_alive", "large_from",
-        "large_kinds", "local_environment", "pause_seconds",
-        "space_command", "space_logs", "space_message", "space_story",
+        "job_wait", "job_work", "keep_alive", "large_from", "large_kinds", "local_environment",
+        "log_cuts", "pause_seconds", "space_command", "space_logs", "space_message", "space_story",
     }
 )  # fmt: skip
 
@@ -37,18 +36,19 @@ class HubServer(ServedApp):
 
     Args:
         folder: where contents are kept and programs run; a temporary folder without it.
-        key: the one token there is; it stands for ``anybody``.
-        tokens: those there are, and whom each stands for. Without a key and without tokens, any
+        key: a token that stands for ``anybody``.
+        tokens: further ones, and whom each stands for. Without a key and without tokens, any
             stands for ``anybody``.
         port: of this machine; a free one without it.
 
     How it behaves can be changed at any time::
 
-        server.anybody = User("tester", ("team",))  # whom a token stands for without ``tokens``
+        server.anybody = User("tester", ("team",))
         server.large_from = 10_000_000   # bytes from which a file comes by Git LFS
         server.large_kinds = (".parquet",)  # names of files that always do
         server.credit = False            # jobs and paid machines are refused with 402
         server.keep_alive = 30.0         # seconds of silence in a stream of log lines
+        server.log_cuts = [3]            # the next streams break off after so many lines, one each
         server.local_environment = {"PYTHONPATH": "src"}  # for all programs that run here
 
         server.job_runner = lambda job: [sys.executable, "job.py"]  # runs instead of its command
@@ -84,6 +84,7 @@ class HubServer(ServedApp):
     large_from: int
     large_kinds: Sequence[str]
     keep_alive: float
+    log_cuts: Sequence[int]
     credit: bool
     local_environment: Mapping[str, str]
     job_runner: Callable[[JobRun], list[str]] | None
@@ -107,9 +108,7 @@ class HubServer(ServedApp):
         tokens: Mapping[str, User] | None = None,
         port: int = 0,
     ) -> None:
-        self._state = State(Path(), tokens)
-        if key is not None:
-            self._state.tokens = {key: self._state.anybody, **(tokens or {})}
+        self._state = State(Path(), key, tokens)
         super().__init__(make_app(self._state), refusal_as_told, folder=folder, port=port)
 
     def __enter__(self) -> Self:

@@ -138,7 +138,9 @@ class State:
     """What the server holds. Tests set what stands under "behaviour"; see ``HubServer``."""
 
     folder: Path
-    #: Who a token stands for; ``anybody`` without them.
+    #: The token that stands for ``anybody``.
+    key: str | None = None
+    #: Whom any other stands for; without a key and without them, each stands for ``anybody``.
     tokens: Mapping[str, User] | None = None
     #: Where the server is.
     origin: str = ""
@@ -148,6 +150,7 @@ class State:
     large_from: int = 10_000_000
     large_kinds: Sequence[str] = (".arrow", ".parquet")
     keep_alive: float = 30.0
+    log_cuts: Sequence[int] = ()
     local_environment: Mapping[str, str] = field(default_factory=dict)
     job_runner: Callable[[JobRun], list[str]] | None = None
     job_story: Sequence[str] | None = None
@@ -170,6 +173,11 @@ class State:
     #: What may be uploaded where, by the secret part of its address.
     tickets: dict[str, str] = field(default_factory=dict)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def next_cut(self) -> int | None:
+        """Lines after which the next stream of a log breaks off; it doesn't without a number."""
+        first, self.log_cuts = next(iter(self.log_cuts), None), self.log_cuts[1:]
+        return first
 
     def new_id(self) -> str:
         """24 hexadecimal digits that nothing else has; later ones sort behind."""

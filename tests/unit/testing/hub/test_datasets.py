@@ -56,9 +56,7 @@ def run(server: HubServer, folder: Path, code: str, token: str = WRITER) -> tupl
     return done.returncode, done.stdout + (done.stderr if done.returncode else "")
 
 
-@pytest.mark.parametrize("large_from", [1, 10_000_000], ids=["large", "regular"])
-def test_datasets_are_pushed_and_loaded(server: HubServer, tmp_path: Path, large_from: int) -> None:
-    server.large_from = large_from
+def test_datasets_are_pushed_and_loaded(server: HubServer, tmp_path: Path) -> None:
     old = server.put(
         "ada/lines", {"train.jsonl": '{"text": "old"}\n'}, kind="dataset", private=True
     )

@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx2
 import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError, JobNotFoundError
@@ -129,6 +130,22 @@ def test_logs_are_streamed_while_it_runs(server: HubServer, api: HfApi, tmp_path
     assert list(api.fetch_job_logs(job_id=id, namespace="ada", tail=1)) == ["second"]
 
 
+def test_a_stream_that_breaks_off(server: HubServer, api: HfApi) -> None:
+    server.job_story, server.job_logs = ("RUNNING", "RUNNING", "COMPLETED"), ("1", "2", "3")
+    server.log_cuts = [2]
+    id = python(api, "")
+    headers = {"authorization": f"Bearer {WRITER}"}
+    told = []
+    with (
+        pytest.raises(httpx2.RemoteProtocolError),
+        httpx2.stream("GET", f"{server.url}/api/jobs/ada/{id}/logs", headers=headers) as reply,
+    ):
+        told.extend(reply.iter_lines())
+    assert list(api.fetch_job_logs(job_id=id, namespace="ada")) == ["1", "2", "3"]
+    server.log_cuts = [2]  # the client comes again for the rest
+    assert list(api.fetch_job_logs(job_id=id, namespace="ada", follow=True)) == ["1", "2", "3"]
+
+
 def test_a_job_runs_what_the_test_says(server: HubServer, api: HfApi) -> None:
     seen: list[JobRun] = []
 
@@ -148,13 +165,23 @@ def test_a_job_runs_what_the_test_says(server: HubServer, api: HfApi) -> None:
 
 def test_a_story_needs_no_process(server: HubServer, api: HfApi) -> None:
     server.job_story, server.job_logs = STORY, ("step 1", "step 2")
-    server.job_work = lambda job: server.put("ada/out", {"a": job.labels["run"]}) and None
+
+    def work(job: JobRun) -> None:
+        api.upload_file(
+            path_or_fileobj=job.labels["run"].encode(), path_in_repo="a", repo_id="ada/out"
+        )
+
+    api.create_repo("ada/out")
+    server.job_work = work
     id = python(api, "", labels={"run": "r-1"})
     assert server.jobs()[0]["status"]["stage"] == "SCHEDULING"
     stages = [api.inspect_job(job_id=id, namespace="ada").status.stage for _ in range(3)]
     assert stages == ["RUNNING", "COMPLETED", "COMPLETED"]
     assert list(api.fetch_job_logs(job_id=id, namespace="ada")) == ["step 1", "step 2"]
     assert server.files("ada/out")["a"].read_text() == "r-1"
+    id = python(api, "")  # has no label
+    assert wait(api, id) == "ERROR"
+    assert api.inspect_job(job_id=id, namespace="ada").status.message == "KeyError: 'run'"
     server.job_story, server.job_message = ("RUNNING", "ERROR"), "out of memory"
     id = python(api, "")
     assert wait(api, id) == "ERROR"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import httpx2
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import (
     BadRequestError,
     EntryNotFoundError,
+    GatedRepoError,
     HfHubHTTPError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -64,6 +66,16 @@ def test_who_may_do_what(server: HubServer, api: HfApi) -> None:
         reader.upload_file(path_or_fileobj=b"x", path_in_repo="x", repo_id="lab/open")
     with pytest.raises(HfHubHTTPError, match="403"):
         reader.create_repo("ada/mine")
+
+
+def test_a_gate(server: HubServer, api: HfApi, tmp_path: Path) -> None:
+    server.put("ada/m", {"a": "x"})
+    api.update_repo_settings("ada/m", gated="auto")
+    assert api.hf_hub_download("ada/m", "a", cache_dir=tmp_path / "own")
+    stranger = HfApi(endpoint=server.url, token=STRANGER)
+    assert stranger.model_info("ada/m").gated == "auto"
+    with pytest.raises(GatedRepoError):
+        stranger.hf_hub_download("ada/m", "a", cache_dir=tmp_path / "other")
 
 
 def test_lists(api: HfApi) -> None:
@@ -164,8 +176,6 @@ def test_a_tree(server: HubServer, api: HfApi) -> None:
 def test_a_large_file_that_changed_on_its_way_is_refused(
     server: HubServer, api: HfApi, tmp_path: Path
 ) -> None:
-    import httpx2
-
     server.large_from = 1
     api.create_repo("ada/m")
     sha256 = hashlib.sha256(b"right").hexdigest()
@@ -180,8 +190,6 @@ def test_a_large_file_that_changed_on_its_way_is_refused(
 
 
 def test_a_part_of_a_file(server: HubServer) -> None:
-    import httpx2
-
     server.put("ada/m", {"a": "0123456789"})
     url = f"{server.url}/ada/m/resolve/main/a"
     reply = httpx2.get(url, headers={"range": "bytes=2-4"})
