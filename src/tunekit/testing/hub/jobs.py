@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,6 +77,8 @@ class Job:
     program: Program | None = None
     begun: float = field(default_factory=time.monotonic)
     running: float | None = None
+    #: The server's thread and the program's both have a say.
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def stage(self) -> str:
@@ -89,8 +92,11 @@ class Job:
 
     def go(self, stage: str, message: str | None = None) -> None:
         """On to a stage, unless it is over."""
-        if self.over:
-            return
+        with self.lock:
+            if not self.over:
+                self._go(stage, message)
+
+    def _go(self, stage: str, message: str | None) -> None:
         now = time.monotonic()
         if stage == "RUNNING" and self.running is None:
             self.running = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ UV_VALUES = frozenset(
         "--group", "--env-file", "--directory", "--project", "--package",
     }
 )  # fmt: skip
+#: A variable by which all that a program starts can be told.
+MARK = "HUB_PROGRAM"
 #: What a command is told that couldn't be started.
 NOT_STARTED = 127
 
@@ -98,7 +101,8 @@ class Program:
         limit: float | None = None,
     ) -> None:
         self._command = command
-        self._environment = dict(environment)
+        self._mark = secrets.token_hex(16)
+        self._environment = {**environment, MARK: self._mark}
         self._folder = folder
         self._log = log
         self._started = started
@@ -155,6 +159,7 @@ class Program:
         how = self._until_over(process)
         _end_group(process, gently=how != "exit")
         code = process.wait()
+        _end_strays(self._mark)
         reader.join()
         process.stdout.close()
         self._ended(how, code)
@@ -195,3 +200,24 @@ def _end_group(process: subprocess.Popen[str], *, gently: bool) -> None:
             time.sleep(LOOK)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end_strays(mark: str) -> None:
+    """End what left the group, where the system tells (Linux): it still has the variable."""
+    wanted = f"{MARK}={mark}".encode()
+    while strays := [pid for pid in _processes() if wanted in _environment_of(pid).split(b"\0")]:
+        for pid in strays:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(LOOK)
+
+
+def _processes() -> list[int]:
+    return [int(one.name) for one in Path("/proc").glob("[0-9]*")]
+
+
+def _environment_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # gone, or another user's
+        return b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,8 @@ class Space:
     build_log: Log = field(default_factory=Log)
     log: Log = field(default_factory=Log)
     program: Program | None = None
+    #: The server's thread and the program's both have a say.
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def runtime(self) -> dict[str, Any]:
         """How it stands."""
@@ -123,8 +126,9 @@ def pause(state: State, repo: Repo) -> dict[str, Any]:
     space = of(repo)
     if space.sdk == "static":
         raise Refusal(400, "Static Spaces can't be paused")
-    _stop(space, state.pause_seconds)
-    space.stage, space.message = "PAUSED", None
+    with space.lock:
+        _stop(space, state.pause_seconds)
+        space.stage, space.message = "PAUSED", None
     return space.runtime()
 
 
@@ -179,14 +183,16 @@ def _run(state: State, repo: Repo, space: Space) -> None:
         return space.log is log and space.stage != "PAUSED"
 
     def started() -> None:
-        if current():
-            log.write(f"===== Application Startup at {timestamp()} =====")
-            space.stage = "RUNNING"
+        with space.lock:
+            if current():
+                log.write(f"===== Application Startup at {timestamp()} =====")
+                space.stage = "RUNNING"
 
     def ended(how: Ending, code: int) -> None:
-        if how == "exit" and current():
-            space.stage = "RUNTIME_ERROR" if code else "STOPPED"
-            space.message = f"Exit code: {code}. Reason: application exit" if code else None
+        with space.lock:
+            if how == "exit" and current():
+                space.stage = "RUNTIME_ERROR" if code else "STOPPED"
+                space.message = f"Exit code: {code}. Reason: application exit" if code else None
 
     space.program = Program(
         command,

@@ -98,6 +98,18 @@ def test_cancel_ends_the_whole_group(server: HubServer, api: HfApi, tmp_path: Pa
     api.cancel_job(job_id=id, namespace="ada")  # once more changes nothing
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells whose a process is")
+def test_what_left_the_group_ends_as_well(api: HfApi, tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    code = (
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c',"
+        "'import time; time.sleep(60)'], start_new_session=True, stdout=subprocess.DEVNULL);"
+        f"open({str(child)!r}, 'w').write(str(p.pid))"
+    )
+    assert wait(api, python(api, code)) == "COMPLETED"
+    assert gone(int(child.read_text()))
+
+
 def test_nothing_lives_once_the_server_ends(tmp_path: Path) -> None:
     before = threading.active_count()
     with HubServer(tmp_path) as server:
