@@ -244,7 +244,7 @@ class Spaces(Part):
         return self.write(request, "spaces", **where, what=what)
 
     async def runtime(self, request: Request, **where: str) -> object:
-        return spaces.look(self.state, self.read(request, "spaces", **where))
+        return await spaces.look(self.state, self.read(request, "spaces", **where))
 
     async def pause(self, request: Request, **where: str) -> object:
         return spaces.pause(self.state, self.space(request, where, "pause a space"))

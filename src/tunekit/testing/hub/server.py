@@ -27,6 +27,7 @@ BEHAVIOUR = frozenset(
         "anybody", "build_seconds", "credit", "job_logs", "job_message", "job_runner", "job_story",
         "job_wait", "job_work", "keep_alive", "large_from", "large_kinds", "local_environment",
         "log_cuts", "pause_seconds", "space_command", "space_logs", "space_message", "space_story",
+        "space_work",
     }
 )  # fmt: skip
 
@@ -63,6 +64,7 @@ class HubServer(ServedApp):
         server.pause_seconds = 1.0       # that its program lives on when it is paused
         server.space_story = ("BUILDING", "APP_STARTING", "RUNNING")  # without a command
         server.space_logs = ("hello",)   # what a Space of a story says once it runs
+        server.space_work = lambda space: …  # called as a story gets to PAUSED or STOPPED
         server.space_message = "…"       # of a story that ends with an error
 
     A job runs its own command without a ``job_runner``: ``uv run`` and its options are left out,
@@ -97,6 +99,7 @@ class HubServer(ServedApp):
     space_story: Sequence[str]
     space_logs: Sequence[str]
     space_message: str | None
+    space_work: Callable[[SpaceRun], None] | None
     build_seconds: float
     pause_seconds: float
 
@@ -187,6 +190,11 @@ class HubServer(ServedApp):
             for repo in list(self._state.repos.values())
             if repo.space is not None
         ]
+
+    def started(self) -> list[str]:
+        """The Spaces that were started, in order, each as often as it was; those that are gone
+        again are among them."""
+        return list(self._state.started)
 
     def processes(self) -> list[int]:
         """The ids of processes that live now; each leads a group of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from collections.abc import Mapping
@@ -150,6 +151,7 @@ def _start(state: State, repo: Repo) -> None:
     _stop(space, 0.0)
     if state.closing:
         return
+    state.started.append(repo.id)
     space.message = None
     space.build_log, space.log = Log(), Log()
     space.build_log.write(
@@ -157,10 +159,18 @@ def _start(state: State, repo: Repo) -> None:
     )
     if state.space_command is None:
         space.story = list(state.space_story)
-        _further(state, space)
+        _further(state, repo)
         return
     space.stage = "BUILDING"
     _run(state, repo, space)
+
+
+def _told(state: State, repo: Repo, folder: Path) -> SpaceRun:
+    """A Space as its program is told of it."""
+    space = of(repo)
+    secrets = {name: one["value"] for name, one in space.secrets.items()}
+    variables = {name: one["value"] for name, one in space.variables.items()}
+    return SpaceRun(repo.id, secrets, variables, space.hardware, folder, state.origin)
 
 
 def _run(state: State, repo: Repo, space: Space) -> None:
@@ -169,9 +179,7 @@ def _run(state: State, repo: Repo, space: Space) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(state.blob(kept.sha256), target)
-    secrets = {name: one["value"] for name, one in space.secrets.items()}
-    variables = {name: one["value"] for name, one in space.variables.items()}
-    run = SpaceRun(repo.id, secrets, variables, space.hardware, folder, state.origin)
+    run = _told(state, repo, folder)
     log = space.log
 
     def command() -> list[str]:
@@ -201,8 +209,8 @@ def _run(state: State, repo: Repo, space: Space) -> None:
             folder,
             state.local_environment,
             {"SPACE_ID": repo.id, "SPACE_AUTHOR_NAME": repo.namespace},
-            variables,
-            secrets,
+            run.variables,
+            run.secrets,
         ),
         folder,
         log,
@@ -213,8 +221,9 @@ def _run(state: State, repo: Repo, space: Space) -> None:
     state.programs.append(space.program)
 
 
-def _further(state: State, space: Space) -> None:
+def _further(state: State, repo: Repo) -> None:
     """The next stage of a story."""
+    space = of(repo)
     if not space.story:
         return
     space.stage = space.story.pop(0)
@@ -225,10 +234,20 @@ def _further(state: State, space: Space) -> None:
         space.message = state.space_message or "Exit code: 1. Reason: application exit"
 
 
-def look(state: State, repo: Repo) -> dict[str, Any]:
+async def look(state: State, repo: Repo) -> dict[str, Any]:
     """A Space as it stands; a story is a stage further."""
     space = of(repo)
-    _further(state, space)
+    if space.story[:1] in (["PAUSED"], ["STOPPED"]) and state.space_work is not None:
+        # Looked at meanwhile, it has no stages to come.
+        last, space.story = space.story, []
+        try:
+            # In a thread of its own, since it may ask this server.
+            await asyncio.to_thread(state.space_work, _told(state, repo, state.folder))
+        except Exception as error:  # the test's own function
+            space.stage, space.message = "RUNTIME_ERROR", f"{type(error).__name__}: {error}"
+            return space.runtime()
+        space.story = last
+    _further(state, repo)
     return space.runtime()
 
 

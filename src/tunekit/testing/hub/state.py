@@ -163,11 +163,14 @@ class State:
     space_story: Sequence[str] = ("BUILDING", "APP_STARTING", "RUNNING")
     space_logs: Sequence[str] = ()
     space_message: str | None = None
+    space_work: Callable[[SpaceRun], None] | None = None
     build_seconds: float = 0.0
     pause_seconds: float = 0.0
     # --- what there is ---
     repos: dict[tuple[str, str], Repo] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    #: Spaces in the order in which they were started, each as often as it was.
+    started: list[str] = field(default_factory=list)
     #: All that ever ran, since one may still be ending.
     programs: list[Program] = field(default_factory=list)
     #: What may be uploaded where, by the secret part of its address.

@@ -12,7 +12,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNo
 
 from tunekit.testing.hub import HubServer, SpaceRun
 
-from .conftest import READER, STRANGER, gone, until
+from .conftest import READER, STRANGER, WRITER, gone, until
 
 DOCKERFILE = b"FROM huggingface/autotrain-advanced:latest\nCMD autotrain api"
 FOREVER = "import time; print('up', flush=True); time.sleep(60)"
@@ -162,6 +162,24 @@ def test_a_story_needs_no_process(server: HubServer, api: HfApi) -> None:
     told = api.get_space_runtime(name)
     assert (told.stage, told.raw["errorMessage"]) == ("BUILD_ERROR", "no such image")
     assert os.getpid() not in server.processes()
+
+
+def test_a_story_does_its_work_at_the_end(server: HubServer, api: HfApi) -> None:
+    server.space_story = ("BUILDING", "RUNNING", "PAUSED")
+
+    def work(space: SpaceRun) -> None:
+        token = space.secrets["HF_TOKEN"]
+        HfApi(endpoint=space.endpoint, token=token).create_repo("ada/out")
+
+    server.space_work = work
+    name = create(api, space_secrets=[{"key": "HF_TOKEN", "value": WRITER}])
+    build(api, name)
+    assert [stage(api, name) for _ in range(3)] == ["RUNNING", "PAUSED", "PAUSED"]
+    assert api.repo_exists("ada/out")
+    api.restart_space(name)
+    assert server.started() == [name, name]
+    assert [stage(api, name) for _ in range(2)] == ["RUNNING", "RUNTIME_ERROR"]
+    assert "409" in api.get_space_runtime(name).raw["errorMessage"]
 
 
 def test_settings(server: HubServer, api: HfApi) -> None:
