@@ -25,9 +25,9 @@ def _plain_client(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def server() -> Iterator[HubServer]:
     tokens = {
-        WRITER: User("ada", ("lab",)),
-        READER: User("ada", ("lab",), role="read"),
-        STRANGER: User("bob"),
+        WRITER: User("me", ("lab",)),
+        READER: User("me", ("lab",), role="read"),
+        STRANGER: User("other"),
     }
     with HubServer(tokens=tokens) as server:
         yield server

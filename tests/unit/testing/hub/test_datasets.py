@@ -22,16 +22,16 @@ rows = datasets.DatasetDict({
     "train": datasets.Dataset.from_dict({"text": ["a", "ö"] * 50, "label": [0, 1] * 50}),
     "test": datasets.Dataset.from_dict({"text": ["c"], "label": [1]}),
 })
-rows.push_to_hub("ada/rows", private=True)
-rows["test"].push_to_hub("ada/rows", config_name="more", split="test")
-rows = datasets.load_dataset("ada/rows", "default")
+rows.push_to_hub("me/rows", private=True)
+rows["test"].push_to_hub("me/rows", config_name="more", split="test")
+rows = datasets.load_dataset("me/rows", "default")
 print(rows["train"].num_rows, rows["test"][0], rows["train"][1]["text"])
-print(datasets.load_dataset("ada/rows", "more", split="test").num_rows)
-lines = datasets.load_dataset("ada/lines", split="train", revision=REVISION)
+print(datasets.load_dataset("me/rows", "more", split="test").num_rows)
+lines = datasets.load_dataset("me/lines", split="train", revision=REVISION)
 print(lines.to_list())
-print(next(iter(datasets.load_dataset("ada/lines", split="train", streaming=True))))
+print(next(iter(datasets.load_dataset("me/lines", split="train", streaming=True))))
 try:
-    datasets.load_dataset("ada/none", token="hf_stranger")
+    datasets.load_dataset("me/none", token="hf_stranger")
 except datasets.exceptions.DatasetNotFoundError:
     print("none")
 """
@@ -45,11 +45,9 @@ none
 
 
 def test_datasets_are_pushed_and_loaded(server: HubServer, tmp_path: Path) -> None:
-    old = server.put(
-        "ada/lines", {"train.jsonl": '{"text": "old"}\n'}, kind="dataset", private=True
-    )
-    server.put("ada/lines", {"train.jsonl": '{"text": "new"}\n'}, kind="dataset")
-    server.put("ada/none", {"train.jsonl": '{"text": "x"}\n'}, kind="dataset", private=True)
+    old = server.put("me/lines", {"train.jsonl": '{"text": "old"}\n'}, kind="dataset", private=True)
+    server.put("me/lines", {"train.jsonl": '{"text": "new"}\n'}, kind="dataset")
+    server.put("me/none", {"train.jsonl": '{"text": "x"}\n'}, kind="dataset", private=True)
     done = subprocess.run(
         [sys.executable, "-c", CODE.replace("REVISION", repr(old))],
         check=False,
@@ -67,5 +65,5 @@ def test_datasets_are_pushed_and_loaded(server: HubServer, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == SAYS.lstrip()
-    paths = set(server.files("ada/rows", kind="dataset"))
+    paths = set(server.files("me/rows", kind="dataset"))
     assert {"README.md", "data/train-00000-of-00001.parquet"} <= paths

@@ -25,26 +25,26 @@ def python(api: HfApi, code: str, **more: object) -> str:
         script_args=["-c", code],
         dependencies=["tunekit-sdk"],
         python="3.12",
-        namespace="ada",
+        namespace="me",
         **more,  # type: ignore[arg-type]
     )
     return job.id
 
 
 def wait(api: HfApi, id: str) -> str:
-    job = api.wait_for_job(id, timeout=20, poll_interval=0.05, namespace="ada")
+    job = api.wait_for_job(id, timeout=20, poll_interval=0.05, namespace="me")
     return job.status.stage
 
 
 def test_a_job_runs_its_command(server: HubServer, api: HfApi) -> None:
     id = python(api, SAYS, env={"A": "1"}, secrets={"S": "sesame-sesame"}, labels={"run": "r-1"})
     assert wait(api, id) == "COMPLETED"
-    assert list(api.fetch_job_logs(job_id=id, namespace="ada", follow=True)) == [
+    assert list(api.fetch_job_logs(job_id=id, namespace="me", follow=True)) == [
         "a is 1",
         "s is 13",
     ]
-    job = api.inspect_job(job_id=id, namespace="ada")
-    assert (job.flavor, job.owner.name, job.secrets) == ("cpu-basic", "ada", {})
+    job = api.inspect_job(job_id=id, namespace="me")
+    assert (job.flavor, job.owner.name, job.secrets) == ("cpu-basic", "me", {})
     assert job.command and job.command[:2] == ["uv", "run"]
     assert job.started_at and job.finished_at and job.durations
     assert server.processes() == []
@@ -67,16 +67,16 @@ def test_a_job_finds_no_environment_but_its_own(
 def test_a_job_that_fails(api: HfApi) -> None:
     id = python(api, "import sys; print('oh'); sys.exit(3)")
     assert wait(api, id) == "ERROR"
-    message = api.inspect_job(job_id=id, namespace="ada").status.message
+    message = api.inspect_job(job_id=id, namespace="me").status.message
     assert message and "exit code: 3" in message
-    missing = api.run_job(image="x", command=["no-such-command"], namespace="ada")
+    missing = api.run_job(image="x", command=["no-such-command"], namespace="me")
     assert wait(api, missing.id) == "ERROR"
 
 
 def test_a_job_that_takes_too_long(server: HubServer, api: HfApi) -> None:
     id = python(api, "import time; time.sleep(60)", timeout=1)
     assert wait(api, id) == "ERROR"
-    message = api.inspect_job(job_id=id, namespace="ada").status.message
+    message = api.inspect_job(job_id=id, namespace="me").status.message
     assert message and "timeout" in message
     until(lambda: not server.processes())
 
@@ -91,11 +91,11 @@ def test_cancel_ends_the_whole_group(server: HubServer, api: HfApi, tmp_path: Pa
     id = python(api, code)
     until(lambda: "up" in server.jobs()[0]["log"])
     assert len(server.processes()) == 1
-    api.cancel_job(job_id=id, namespace="ada")
-    assert api.inspect_job(job_id=id, namespace="ada").status.stage == "CANCELED"
+    api.cancel_job(job_id=id, namespace="me")
+    assert api.inspect_job(job_id=id, namespace="me").status.stage == "CANCELED"
     until(lambda: not server.processes())
     assert gone(int(child.read_text()))
-    api.cancel_job(job_id=id, namespace="ada")  # once more changes nothing
+    api.cancel_job(job_id=id, namespace="me")  # once more changes nothing
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells whose a process is")
@@ -134,12 +134,12 @@ def test_logs_are_streamed_while_it_runs(server: HubServer, api: HfApi, tmp_path
         "print('second')"
     )
     id = python(api, code)
-    lines = iter(api.fetch_job_logs(job_id=id, namespace="ada", follow=True))
+    lines = iter(api.fetch_job_logs(job_id=id, namespace="me", follow=True))
     assert next(lines) == "first"
-    assert api.inspect_job(job_id=id, namespace="ada").status.stage == "RUNNING"
+    assert api.inspect_job(job_id=id, namespace="me").status.stage == "RUNNING"
     go.touch()
     assert list(lines) == ["second"]
-    assert list(api.fetch_job_logs(job_id=id, namespace="ada", tail=1)) == ["second"]
+    assert list(api.fetch_job_logs(job_id=id, namespace="me", tail=1)) == ["second"]
 
 
 def test_a_stream_that_breaks_off(server: HubServer, api: HfApi) -> None:
@@ -150,12 +150,12 @@ def test_a_stream_that_breaks_off(server: HubServer, api: HfApi) -> None:
     told = []
     with (
         pytest.raises(httpx2.RemoteProtocolError),
-        httpx2.stream("GET", f"{server.url}/api/jobs/ada/{id}/logs", headers=headers) as reply,
+        httpx2.stream("GET", f"{server.url}/api/jobs/me/{id}/logs", headers=headers) as reply,
     ):
         told.extend(reply.iter_lines())
-    assert list(api.fetch_job_logs(job_id=id, namespace="ada")) == ["1", "2", "3"]
+    assert list(api.fetch_job_logs(job_id=id, namespace="me")) == ["1", "2", "3"]
     server.log_cuts = [2]  # the client comes again for the rest
-    assert list(api.fetch_job_logs(job_id=id, namespace="ada", follow=True)) == ["1", "2", "3"]
+    assert list(api.fetch_job_logs(job_id=id, namespace="me", follow=True)) == ["1", "2", "3"]
 
 
 def test_a_job_runs_what_the_test_says(server: HubServer, api: HfApi) -> None:
@@ -168,7 +168,7 @@ def test_a_job_runs_what_the_test_says(server: HubServer, api: HfApi) -> None:
     server.job_runner = instead
     server.job_wait = 0.2
     id = python(api, "1/0", secrets={"S": "sesame"})
-    assert api.inspect_job(job_id=id, namespace="ada").status.stage == "SCHEDULING"
+    assert api.inspect_job(job_id=id, namespace="me").status.stage == "SCHEDULING"
     assert wait(api, id) == "COMPLETED"
     assert "instead" in server.jobs()[0]["log"]
     assert seen[0].secrets == {"S": "sesame"}
@@ -180,37 +180,37 @@ def test_a_story_needs_no_process(server: HubServer, api: HfApi) -> None:
 
     def work(job: JobRun) -> None:
         api.upload_file(
-            path_or_fileobj=job.labels["run"].encode(), path_in_repo="a", repo_id="ada/out"
+            path_or_fileobj=job.labels["run"].encode(), path_in_repo="a", repo_id="me/out"
         )
 
-    api.create_repo("ada/out")
+    api.create_repo("me/out")
     server.job_work = work
     id = python(api, "", labels={"run": "r-1"})
     assert server.jobs()[0]["status"]["stage"] == "SCHEDULING"
-    stages = [api.inspect_job(job_id=id, namespace="ada").status.stage for _ in range(3)]
+    stages = [api.inspect_job(job_id=id, namespace="me").status.stage for _ in range(3)]
     assert stages == ["RUNNING", "COMPLETED", "COMPLETED"]
-    assert list(api.fetch_job_logs(job_id=id, namespace="ada")) == ["step 1", "step 2"]
-    assert server.files("ada/out")["a"].read_text() == "r-1"
+    assert list(api.fetch_job_logs(job_id=id, namespace="me")) == ["step 1", "step 2"]
+    assert server.files("me/out")["a"].read_text() == "r-1"
     id = python(api, "")  # has no label
     assert wait(api, id) == "ERROR"
-    assert api.inspect_job(job_id=id, namespace="ada").status.message == "KeyError: 'run'"
+    assert api.inspect_job(job_id=id, namespace="me").status.message == "KeyError: 'run'"
     server.job_story, server.job_message = ("RUNNING", "ERROR"), "out of memory"
     id = python(api, "")
     assert wait(api, id) == "ERROR"
-    assert api.inspect_job(job_id=id, namespace="ada").status.message == "out of memory"
+    assert api.inspect_job(job_id=id, namespace="me").status.message == "out of memory"
 
 
 def test_lists_and_labels(server: HubServer, api: HfApi) -> None:
     server.job_story = STORY
     first = python(api, "", labels={"tunekit_run": "r-1"})
     second = python(api, "", labels={"tunekit_run": "r-2", "more": "x"})
-    assert [job.id for job in api.list_jobs(namespace="ada")] == [second, first]
-    found = api.list_jobs(namespace="ada", labels={"tunekit_run": "r-2", "more": "x"})
+    assert [job.id for job in api.list_jobs(namespace="me")] == [second, first]
+    found = api.list_jobs(namespace="me", labels={"tunekit_run": "r-2", "more": "x"})
     assert [job.id for job in found] == [second]
-    assert list(api.list_jobs(namespace="ada", status="RUNNING")) == []
+    assert list(api.list_jobs(namespace="me", status="RUNNING")) == []
     assert list(api.list_jobs(namespace="lab")) == []
-    api.update_job_labels(job_id=first, labels={"tunekit_run": "r-2"}, namespace="ada")
-    found = api.list_jobs(namespace="ada", labels={"tunekit_run": "r-2"})
+    api.update_job_labels(job_id=first, labels={"tunekit_run": "r-2"}, namespace="me")
+    found = api.list_jobs(namespace="me", labels={"tunekit_run": "r-2"})
     assert [job.id for job in found] == [second, first]
 
 
@@ -224,7 +224,7 @@ def test_machines_have_prices(api: HfApi) -> None:
 
 def test_what_is_no_job(server: HubServer, api: HfApi) -> None:
     with pytest.raises(JobNotFoundError):
-        api.inspect_job(job_id="nothing", namespace="ada")
+        api.inspect_job(job_id="nothing", namespace="me")
     with pytest.raises(BadRequestError, match="flavor"):
         python(api, "", flavor="abacus")
     with pytest.raises(BadRequestError, match="label"):

@@ -26,22 +26,22 @@ MEGA = 1024 * 1024
 
 def test_faults(server: HubServer, api: HfApi) -> None:
     server.script(
-        "GET /api/models/ada/m",
+        "GET /api/models/me/m",
         Fault("refuse", status=500, message="broken"),
         Fault("garble"),
         Fault("cut"),
         Fault("slow", seconds=0.05),
     )
-    server.put("ada/m", {"a": "x"})
+    server.put("me/m", {"a": "x"})
     with pytest.raises(HfHubHTTPError, match="broken") as caught:
-        api.model_info("ada/m")
+        api.model_info("me/m")
     assert caught.value.request_id
     with pytest.raises(ValueError):  # noqa: PT011  # no JSON
-        api.model_info("ada/m")
+        api.model_info("me/m")
     with pytest.raises(httpx2.HTTPError):
-        api.model_info("ada/m")
-    assert api.model_info("ada/m").id == "ada/m"
-    assert [one.path for one in server.requests] == ["/api/models/ada/m"] * 4
+        api.model_info("me/m")
+    assert api.model_info("me/m").id == "me/m"
+    assert [one.path for one in server.requests] == ["/api/models/me/m"] * 4
 
 
 def test_what_isnt_there_is_an_error_of_the_hub(server: HubServer) -> None:
@@ -66,11 +66,11 @@ def test_large_files_are_never_held(server: HubServer, api: HfApi, tmp_path: Pat
     with large.open("wb") as file:
         for _ in range(48):
             file.write(os.urandom(MEGA))
-    api.create_repo("ada/m")
+    api.create_repo("me/m")
     tracemalloc.start()
     try:
-        api.upload_file(path_or_fileobj=large, path_in_repo="w.safetensors", repo_id="ada/m")
-        path = api.hf_hub_download("ada/m", "w.safetensors", cache_dir=tmp_path / "cache")
+        api.upload_file(path_or_fileobj=large, path_in_repo="w.safetensors", repo_id="me/m")
+        path = api.hf_hub_download("me/m", "w.safetensors", cache_dir=tmp_path / "cache")
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -109,18 +109,18 @@ def test_weights_come_from_it(
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     server.large_from = 1
-    old = server.put("ada/m", {"model.safetensors": b"old", "tokenizer.json": "{}", "a.py": "1/0"})
-    server.put("ada/m", {"model.safetensors": b"new"})
-    assert (fetch_repo("ada/m") / "model.safetensors").read_bytes() == b"new"
-    folder = fetch_repo(f"ada/m@{old}")
+    old = server.put("me/m", {"model.safetensors": b"old", "tokenizer.json": "{}", "a.py": "1/0"})
+    server.put("me/m", {"model.safetensors": b"new"})
+    assert (fetch_repo("me/m") / "model.safetensors").read_bytes() == b"new"
+    folder = fetch_repo(f"me/m@{old}")
     assert {one.name: one.read_bytes() for one in folder.iterdir()} == {
         "model.safetensors": b"old",
         "tokenizer.json": b"{}",
     }
     with pytest.raises(WeightsError, match="RevisionNotFoundError"):
-        fetch_repo("ada/m@nowhere")
+        fetch_repo("me/m@nowhere")
     with pytest.raises(WeightsError, match="RepositoryNotFoundError"):
-        fetch_repo("ada/none")
+        fetch_repo("me/none")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX")

@@ -18,7 +18,7 @@ DOCKERFILE = b"FROM huggingface/autotrain-advanced:latest\nCMD autotrain api"
 FOREVER = "import time; print('up', flush=True); time.sleep(60)"
 
 
-def create(api: HfApi, name: str = "ada/app", **more: object) -> str:
+def create(api: HfApi, name: str = "me/app", **more: object) -> str:
     api.create_repo(name, repo_type="space", space_sdk="docker", private=True, **more)  # type: ignore[arg-type]
     return name
 
@@ -53,7 +53,7 @@ def test_a_space_runs_a_program(server: HubServer, api: HfApi) -> None:
     until(lambda: stage(api, name) == "STOPPED")
     lines = list(api.fetch_space_logs(name))
     assert lines[1:] == [
-        "ada/app 1 9\n", "FROM huggingface/autotrain-advanced:latest\n", "CMD autotrain api\n",
+        "me/app 1 9\n", "FROM huggingface/autotrain-advanced:latest\n", "CMD autotrain api\n",
         f"{server.url}\n",
     ]  # fmt: skip
     assert next(iter(api.fetch_space_logs(name, build=True))).startswith("===== Build")
@@ -65,9 +65,9 @@ def test_a_space_runs_a_program(server: HubServer, api: HfApi) -> None:
 def test_a_program_that_fails(server: HubServer, api: HfApi) -> None:
     server.space_command = [sys.executable, "-c", "import sys; sys.exit('no')"]
     build(api, create(api))
-    until(lambda: stage(api, "ada/app") == "RUNTIME_ERROR")
-    assert "Exit code: 1" in api.get_space_runtime("ada/app").raw["errorMessage"]
-    assert "no\n" in list(api.fetch_space_logs("ada/app"))
+    until(lambda: stage(api, "me/app") == "RUNTIME_ERROR")
+    assert "Exit code: 1" in api.get_space_runtime("me/app").raw["errorMessage"]
+    assert "no\n" in list(api.fetch_space_logs("me/app"))
 
 
 def test_the_test_says_what_runs(
@@ -124,8 +124,8 @@ def test_a_paused_program_may_finish_its_words(
     server.pause_seconds = 3.0
     build(api, create(api))
     until(lambda: "\nup" in server.spaces()[0]["log"])
-    api.pause_space("ada/app")
-    assert stage(api, "ada/app") == "PAUSED"
+    api.pause_space("me/app")
+    assert stage(api, "me/app") == "PAUSED"
     until(done.exists)
     assert server.processes()
     server.pause_seconds = 0.0
@@ -136,9 +136,9 @@ def test_a_new_commit_starts_it_again(server: HubServer, api: HfApi) -> None:
     build(api, create(api))
     until(lambda: len(server.processes()) == 1)
     (first,) = server.processes()
-    api.add_space_variable("ada/app", "V", "2")
+    api.add_space_variable("me/app", "V", "2")
     until(lambda: server.processes() not in ([], [first]) and first not in server.processes())
-    assert stage(api, "ada/app") == "RUNNING"
+    assert stage(api, "me/app") == "RUNNING"
 
 
 def test_nothing_lives_once_the_server_ends() -> None:
@@ -169,13 +169,13 @@ def test_a_story_does_its_work_at_the_end(server: HubServer, api: HfApi) -> None
 
     def work(space: SpaceRun) -> None:
         token = space.secrets["HF_TOKEN"]
-        HfApi(endpoint=space.endpoint, token=token).create_repo("ada/out")
+        HfApi(endpoint=space.endpoint, token=token).create_repo("me/out")
 
     server.space_work = work
     name = create(api, space_secrets=[{"key": "HF_TOKEN", "value": WRITER}])
     build(api, name)
     assert [stage(api, name) for _ in range(3)] == ["RUNNING", "PAUSED", "PAUSED"]
-    assert api.repo_exists("ada/out")
+    assert api.repo_exists("me/out")
     api.restart_space(name)
     assert server.started() == [name, name]
     assert [stage(api, name) for _ in range(2)] == ["RUNNING", "RUNTIME_ERROR"]
@@ -205,8 +205,8 @@ def test_settings(server: HubServer, api: HfApi) -> None:
         with pytest.raises(HfHubHTTPError):
             HfApi(endpoint=server.url, token=token).pause_space(name)
     with pytest.raises(BadRequestError, match="flavor"):
-        create(api, "ada/other", space_hardware="abacus")
-    assert not api.repo_exists("ada/other", repo_type="space")
+        create(api, "me/other", space_hardware="abacus")
+    assert not api.repo_exists("me/other", repo_type="space")
 
 
 def test_discussions(api: HfApi) -> None:
@@ -218,7 +218,7 @@ def test_discussions(api: HfApi) -> None:
     assert found == [f"talk {number}" for number in range(12, 0, -1)]
     api.comment_discussion(name, 3, "and more", repo_type="space")
     detail = api.get_discussion_details(name, 3, repo_type="space")
-    assert (detail.title, detail.author, detail.status) == ("talk 3", "ada", "open")
+    assert (detail.title, detail.author, detail.status) == ("talk 3", "me", "open")
     assert [event.content for event in detail.events if isinstance(event, DiscussionComment)] == [
         "hi",
         "and more",
