@@ -51,6 +51,7 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
     BACKENDS: {
         "anthropic": BuiltIn("tunekit.backends.anthropic:AnthropicBackend", extra="anthropic"),
         "fake": BuiltIn("tunekit.testing.fake:FakeBackend"),
+        "hf-jobs": BuiltIn("tunekit.backends.hf_jobs:HfJobsBackend", extra="local"),
         "local": BuiltIn("tunekit.backends.local:LocalBackend", extra="local"),
         "openai": BuiltIn("tunekit.backends.openai:OpenAIBackend", extra="openai"),
         "trivial": BuiltIn("tunekit.backends.trivial:TrivialBackend"),

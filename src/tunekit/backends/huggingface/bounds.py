@@ -27,11 +27,12 @@ BUSY = "another conflicting operation is in progress"
 
 class Bounds(NamedTuple):
     """How long a call may wait: ``timeout`` seconds for the other side, and ``longest_wait`` where
-    that asks for patience."""
+    that asks for patience. ``seen`` gets the status and the request id of the last answer."""
 
     backend: str
     timeout: float
     longest_wait: float
+    seen: dict[str, Any]
 
 
 _BOUNDS: ContextVar[Bounds | None] = ContextVar("tunekit_hub_bounds", default=None)
@@ -71,6 +72,7 @@ def _before(request: httpx2.Request) -> None:
     bounds = _BOUNDS.get()
     if bounds is None:
         return
+    bounds.seen.clear()
     told: dict[str, float | None] = dict(request.extensions.get("timeout") or {})
     waits = {"read": bounds.timeout, "write": bounds.timeout, "pool": bounds.timeout}
     waits["connect"] = min(bounds.timeout, 10.0)
@@ -82,14 +84,14 @@ def _before(request: httpx2.Request) -> None:
 
 def _after(response: httpx2.Response) -> None:
     bounds = _BOUNDS.get()
-    if bounds is None or response.status_code not in (409, 429):
+    if bounds is None:
+        return
+    request_id = response.headers.get("x-request-id")
+    bounds.seen.update(status=response.status_code, request_id=request_id)
+    if response.status_code not in (409, 429):
         return
     error: BackendError | None = None
-    known: dict[str, Any] = {
-        "backend": bounds.backend,
-        "status": response.status_code,
-        "request_id": response.headers.get("x-request-id"),
-    }
+    known: dict[str, Any] = {"backend": bounds.backend, **bounds.seen}
     if response.status_code == 409:
         response.read()
         if BUSY in response.text:

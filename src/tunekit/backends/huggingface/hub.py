@@ -10,7 +10,7 @@ something is sent once (:meth:`Hub.once`): huggingface_hub doesn't repeat these 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -222,7 +222,7 @@ class Hub:
         """Whatever a call of huggingface_hub inside raises is an error of ours, and it waits for
         nobody without end. ``what`` is asked, for the message."""
         _hub(self.backend)
-        bounds = Bounds(self.backend, self.timeout, self.longest_wait)
+        bounds = Bounds(self.backend, self.timeout, self.longest_wait, {})
         try:
             with silent(), bounded(bounds):
                 yield
@@ -230,11 +230,13 @@ class Hub:
         except TunekitError:
             raise
         except Exception as raised:
-            error = self._meant(what, raised)
+            error = self._meant(what, raised, bounds.seen)
         # Never in the context of what was raised: that may repeat the token.
         raise error from error.__cause__
 
-    def _meant(self, what: str, raised: Exception) -> BackendError | StoreError:
+    def _meant(
+        self, what: str, raised: Exception, seen: Mapping[str, Any]
+    ) -> BackendError | StoreError:
         """The error that stands for what huggingface_hub raised."""
         told = _reason(raised)
         response = getattr(told, "response", None)
@@ -246,10 +248,11 @@ class Hub:
         if kind is StoreError:
             error = StoreError(f"{self.backend}: {what}: {said}. Look at the disk.")
         else:
+            answered = dict(seen) if kind is MalformedAnswer else {}
             if kind is MalformedAnswer:
                 said = f"the answer isn't what the Hub promises ({type(told).__name__}: {said})"
             advice = ADVICE.get(kind, "Check what was asked.")
-            error = kind(f"{what}: {said}. {advice}", backend=self.backend)
+            error = kind(f"{what}: {said}. {advice}", backend=self.backend, **answered)
         for one in (raised, told):
             _forget_token(one)
         if not any(self.key.shown_in(str(one)) for one in (raised, told)):

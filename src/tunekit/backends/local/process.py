@@ -12,12 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from typing import NamedTuple
 
 from ...durable import disk_errors
 from ...errors import BackendError
 from ...training.folder import RunFolder
 from ..trainer.environment import environment
+from ..trainer.launch import ALONE, Crew, command, of_several
 
 __all__ = ["Crew", "command", "start", "stop"]
 
@@ -27,39 +27,6 @@ LOOK_SECONDS = 0.02
 SHOWN_OF_LOG = 2_000
 #: What the worker says when another one is at work on the folder (see tunekit.training.__main__).
 TAKEN = 3
-
-
-class Crew(NamedTuple):
-    """The processes that train together: so many on each of the nodes, which meet at a rendezvous.
-    ``threads`` are those of each process."""
-
-    processes: int = 1
-    nodes: int = 1
-    rendezvous: str | None = None
-    threads: int | None = None
-
-    @property
-    def several(self) -> bool:
-        """Whether there is more than one."""
-        return self.processes * self.nodes > 1
-
-
-ALONE = Crew()
-
-
-def command(run: RunFolder, crew: Crew) -> list[str]:
-    """What has to be run after ``python`` on each node."""
-    # -P: nothing in the working folder can stand in for a module of ours.
-    worker = ["-m", "tunekit.training", str(run.path.resolve())]
-    if not crew.several:
-        return ["-P", *worker]
-    # Not accelerate's launcher: told to use CPUs it starts one process, without a word.
-    launcher = ["-P", "-m", "torch.distributed.run", "--nproc-per-node", str(crew.processes)]
-    if crew.nodes == 1:
-        return [*launcher, "--standalone", "--local-addr", "127.0.0.1", *worker]
-    meeting = ["--nnodes", str(crew.nodes), "--rdzv-backend", "c10d"]
-    meeting += ["--rdzv-endpoint", str(crew.rendezvous), "--rdzv-id", run.path.name]
-    return [*launcher, *meeting, *worker]
 
 
 def start(run: RunFolder, *, backend: str, crew: Crew = ALONE) -> int | None:
@@ -86,7 +53,7 @@ def start(run: RunFolder, *, backend: str, crew: Crew = ALONE) -> int | None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**environment(), **(_of_several(crew) if crew.several else {})},
+            env={**environment(), **(of_several(crew) if crew.several else {})},
             start_new_session=True,  # Ctrl-C here doesn't reach it
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
@@ -132,16 +99,6 @@ def _at_work(run: RunFolder) -> int | None:
             return int(worker["pid"]) if here else None
         time.sleep(LOOK_SECONDS)
     return None
-
-
-def _of_several(crew: Crew) -> dict[str, str]:
-    """What more each of several processes needs."""
-    # Their launcher starts them without -P, and with one thread each if nobody says otherwise.
-    more = {"PYTHONSAFEPATH": "1"}
-    if "OMP_NUM_THREADS" not in os.environ:
-        cores = (os.cpu_count() or 1) // crew.processes
-        more["OMP_NUM_THREADS"] = str(crew.threads or max(1, cores))
-    return more
 
 
 def _never_worked(run: RunFolder, backend: str, what: str) -> BackendError:

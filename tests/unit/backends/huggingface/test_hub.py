@@ -193,6 +193,7 @@ def test_what_comes_instead_of_an_answer_is_our_error(
         hub(api).once("creating ada/new", lambda hf: hf.create_repo("ada/new"))
     assert type(caught.value) is expected
     assert "creating ada/new" in str(caught.value)
+    assert caught.value.status == (200 if expected is errors.MalformedAnswer else None)
     request = getattr(caught.value.__cause__, "_request", None)
     assert request is None or "authorization" not in request.headers
     assert len(api.requests) == 1
@@ -220,10 +221,12 @@ def test_the_users_own_calls_keep_their_client_and_have_no_bound(api: Api) -> No
 def test_it_is_silent_and_loudness_comes_back(api: Api, capfd: pytest.CaptureFixture[str]) -> None:
     before = hub_logging.get_verbosity(), are_progress_bars_disabled()
     api.script("POST /api/models/ada/new/preupload/main", Fault("refuse", status=500))
-    files = [CommitOperationAdd("a.txt", b"a"), CommitOperationAdd("b/c.txt", b"c")]
-    workers = [
-        threading.Thread(target=lambda: hub(api).commit("ada/new", files, "m")) for _ in range(3)
-    ]
+
+    def work() -> None:
+        files = [CommitOperationAdd("a.txt", b"a"), CommitOperationAdd("b/c.txt", b"c")]
+        hub(api).commit("ada/new", files, "m")
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
     for one in workers:
         one.start()
     for one in workers:

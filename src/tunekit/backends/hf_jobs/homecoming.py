@@ -1,0 +1,193 @@
+"""What a job brought back: read from the run's repository, and taken into the run folder.
+
+Nothing is believed by its name: each file has to have the SHA-256 that the job wrote down, and only
+safetensors and JSON are taken, to where a worker here would have written them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from ...durable import disk_errors, sweep
+from ...errors import BackendError, MalformedAnswer, NotFound
+from ...training.card import CARD
+from ...training.folder import RunFolder
+from ..huggingface.hub import Hub
+
+__all__ = ["Outcome", "read_outcome", "take_home"]
+
+#: What may come: the artifact's own files, and what the worker told.
+TAKEN = re.compile(r"artifact/(?!\.)[\w.-]+\.(safetensors|json)|(events|metrics)\.jsonl")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+WEIGHTS = ".safetensors"
+#: Files whose existence is asked for at once.
+AT_ONCE = 100
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended: the worker's ``result.json``, the SHA-256 of each file that came with
+    it, and the commit they are in."""
+
+    result: Mapping[str, Any]
+    files: Mapping[str, str]
+    commit: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it says so, and has a model's files."""
+        there = any(name.endswith(WEIGHTS) for name in self.files)
+        return (
+            self.result.get("status") == "succeeded" and f"artifact/{CARD}" in self.files and there
+        )
+
+
+def read_outcome(hub: Hub, repo: str, place: str, folder: Path) -> Outcome | None:
+    """What an attempt brought back, or ``None`` where there is nothing.
+
+    Args:
+        hub: how to call.
+        repo: of the run.
+        place: of the attempt in it.
+        folder: of the run here; what is read passes through it.
+
+    Raises:
+        BackendError: the Hub can't be asked, or has something else than a job writes.
+    """
+    try:
+        commit = hub.read(f"looking at {repo}", lambda api: api.model_info(repo).sha)
+        if not commit:
+            return None
+        with _Passing(folder) as passing:
+            path = _fetched(hub, repo, f"{place}/outcome.json", commit, passing)
+            text = path.read_bytes()
+    except NotFound:
+        return None
+    match _json(text):
+        case {"result": dict(result), "files": dict(files)}:
+            pass
+        case _:
+            raise MalformedAnswer(
+                f"{repo} has an outcome.json that no job writes.", backend=hub.backend
+            )
+    for name, sha256 in files.items():
+        # A name is a path here, and may come from anybody who can write to the repository.
+        if not TAKEN.fullmatch(name) or not SHA256.fullmatch(str(sha256)):
+            raise MalformedAnswer(
+                f"{repo} names a file that isn't taken: {name[:80]!r}.", backend=hub.backend
+            )
+    outcome = Outcome(result, files, commit)
+    _require_there(hub, repo, place, outcome)
+    return outcome
+
+
+def take_home(hub: Hub, repo: str, place: str, outcome: Outcome, run: RunFolder) -> None:
+    """Bring an attempt's files into the run folder; ``result.json`` last, so that a folder that has
+    one is whole.
+
+    Raises:
+        BackendError: the Hub can't be asked, or a file isn't what the job wrote.
+        StoreError: the disk refused.
+    """
+    with _Passing(run.path) as passing:
+        new: dict[str, Path] = {}
+        for name, sha256 in outcome.files.items():
+            path = _fetched(hub, repo, f"{place}/{name}", outcome.commit, passing)
+            with disk_errors(f"reading {path}"), path.open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            if found != sha256:
+                raise MalformedAnswer(
+                    f"{name} in {repo} isn't what the job wrote. Train again with resume=True.",
+                    backend=hub.backend,
+                )
+            new[name] = path
+        with disk_errors(f"writing {run.path}"):
+            artifact = passing / "artifact"
+            artifact.mkdir()
+            for name, path in new.items():
+                if name.startswith("artifact/"):
+                    path.replace(artifact / path.name)
+                else:
+                    path.replace(run.path / name)
+            shutil.rmtree(run.artifact, ignore_errors=True)  # of an earlier attempt
+            artifact.replace(run.artifact)
+    known = {name: value for name, value in outcome.result.items() if name != "status"}
+    run.write_result(str(outcome.result["status"]), **known)
+
+
+class _Passing:
+    """A folder beside the others of a run, gone afterwards; what a killed process left of an older
+    one goes as well."""
+
+    PATTERN = ".home.*.tmp"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / f".home.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+
+    def __enter__(self) -> Path:
+        with disk_errors(f"writing {self._folder}"):
+            for left in self._folder.glob(self.PATTERN):
+                number = left.name.split(".")[2].partition("-")[0]
+                if number.isdecimal() and not _alive(int(number)):
+                    sweep(self._folder, left.name)
+            self._path.mkdir()
+        return self._path
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _fetched(hub: Hub, repo: str, name: str, commit: str, folder: Path) -> Path:
+    # Not into the user's own cache: it is taken home, and needed once.
+    return Path(
+        hub.read(
+            f"fetching {name} of {repo}",
+            lambda api: api.hf_hub_download(
+                repo, name, revision=commit, local_dir=folder, etag_timeout=hub.timeout
+            ),
+        )
+    )
+
+
+def _require_there(hub: Hub, repo: str, place: str, outcome: Outcome) -> None:
+    """Success is claimed only where all files are there."""
+    wanted = [f"{place}/{name}" for name in outcome.files]
+    found: set[str] = set()
+    for start in range(0, len(wanted), AT_ONCE):
+        part = wanted[start : start + AT_ONCE]
+        infos = hub.read(
+            f"looking at the files of {repo}",
+            lambda api, part=part: api.get_paths_info(repo, part, revision=outcome.commit),  # type: ignore[misc]
+        )
+        found.update(one.path for one in infos)
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise BackendError(
+            f"{repo} lacks {missing[0]}, which the job brought back. Train again with resume=True.",
+            backend=hub.backend,
+        )
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
