@@ -209,7 +209,7 @@ class HfJobsBackend(TrainerBackend):
     def submit(self, work: Work, journal: Journal) -> Ref:
         run, hub, namespace = RunFolder(journal.folder), self._hub, self._whose()
         waits: dict[str, Any] = {"settle": self._settle, "timeout": hub.timeout}
-        started = find_started(jobs.Attempt(hub, namespace, journal), journal, **waits)
+        started = find_started(jobs.Attempt(hub, namespace, journal, self.poll), journal, **waits)
         if started is not None:
             return started
         recipe, weights = self.told(work)
@@ -228,7 +228,7 @@ class HfJobsBackend(TrainerBackend):
             self._image,
             max(1, gpus),
         )
-        attempt = jobs.Attempt(hub, namespace, journal, order, revision)
+        attempt = jobs.Attempt(hub, namespace, journal, self.poll, order, revision)
         return submit_once(attempt, journal, **waits)
 
     def _whose(self) -> str:
@@ -287,11 +287,14 @@ class HfJobsBackend(TrainerBackend):
     def _why(self, ref: Ref, message: str | None, outcome: Outcome | None) -> str:
         """Why a job has no model, as far as anybody says."""
         said = [message] if message else []
+        if outcome is not None and outcome.wrong:
+            said.append(outcome.wrong)
+            return self._hub.key.hide("; ".join(said)) + "."
         error = outcome.result.get("error") if outcome is not None else None
         if isinstance(error, dict) and error.get("message"):
             said.append(str(error["message"]))
         elif outcome is not None:
-            said.append(f"the worker's result is {outcome.result.get('status')!r}")
+            said.append(f"its result is {outcome.result.get('status')!r}, and no model is there")
         else:
             said.append("it brought no result back")
             with suppress(BackendError):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ...durable import disk_errors, sweep
-from ...errors import BackendError, MalformedAnswer, NotFound
+from ...errors import MalformedAnswer, NotFound
 from ...training.card import CARD
 from ...training.folder import RunFolder
 from ..huggingface.hub import Hub
@@ -34,19 +34,19 @@ AT_ONCE = 100
 
 class Outcome(NamedTuple):
     """How an attempt ended: the worker's ``result.json``, the SHA-256 of each file that came with
-    it, and the commit they are in."""
+    it, and the commit they are in. ``wrong`` says why nothing of it is believed."""
 
     result: Mapping[str, Any]
     files: Mapping[str, str]
     commit: str
+    wrong: str | None = None
 
     @property
     def succeeded(self) -> bool:
         """Whether it says so, and has a model's files."""
         there = any(name.endswith(WEIGHTS) for name in self.files)
-        return (
-            self.result.get("status") == "succeeded" and f"artifact/{CARD}" in self.files and there
-        )
+        said = self.wrong is None and self.result.get("status") == "succeeded"
+        return said and f"artifact/{CARD}" in self.files and there
 
 
 def read_outcome(hub: Hub, repo: str, place: str, folder: Path) -> Outcome | None:
@@ -59,7 +59,7 @@ def read_outcome(hub: Hub, repo: str, place: str, folder: Path) -> Outcome | Non
         folder: of the run here; what is read passes through it.
 
     Raises:
-        BackendError: the Hub can't be asked, or has something else than a job writes.
+        BackendError: the Hub can't be asked.
     """
     try:
         commit = hub.read(f"looking at {repo}", lambda api: api.model_info(repo).sha)
@@ -74,18 +74,9 @@ def read_outcome(hub: Hub, repo: str, place: str, folder: Path) -> Outcome | Non
         case {"result": dict(result), "files": dict(files)}:
             pass
         case _:
-            raise MalformedAnswer(
-                f"{repo} has an outcome.json that no job writes.", backend=hub.backend
-            )
-    for name, sha256 in files.items():
-        # A name is a path here, and may come from anybody who can write to the repository.
-        if not TAKEN.fullmatch(name) or not SHA256.fullmatch(str(sha256)):
-            raise MalformedAnswer(
-                f"{repo} names a file that isn't taken: {name[:80]!r}.", backend=hub.backend
-            )
+            return Outcome({}, {}, commit, f"{repo} has an outcome.json that no job writes")
     outcome = Outcome(result, files, commit)
-    _require_there(hub, repo, place, outcome)
-    return outcome
+    return outcome._replace(wrong=_wrong(hub, repo, place, outcome))
 
 
 def take_home(hub: Hub, repo: str, place: str, outcome: Outcome, run: RunFolder) -> None:
@@ -104,7 +95,8 @@ def take_home(hub: Hub, repo: str, place: str, outcome: Outcome, run: RunFolder)
                 found = hashlib.file_digest(stream, "sha256").hexdigest()
             if found != sha256:
                 raise MalformedAnswer(
-                    f"{name} in {repo} isn't what the job wrote. Train again with resume=True.",
+                    f"{name} in {repo} isn't what the job wrote. Ask again; if it stays so, "
+                    "somebody changed it, and only a new training helps.",
                     backend=hub.backend,
                 )
             new[name] = path
@@ -167,8 +159,12 @@ def _fetched(hub: Hub, repo: str, name: str, commit: str, folder: Path) -> Path:
     )
 
 
-def _require_there(hub: Hub, repo: str, place: str, outcome: Outcome) -> None:
-    """Success is claimed only where all files are there."""
+def _wrong(hub: Hub, repo: str, place: str, outcome: Outcome) -> str | None:
+    """What of an outcome can't be: names that aren't taken, and files that aren't there."""
+    for name, sha256 in outcome.files.items():
+        # A name is a path here, and may come from anybody who can write to the repository.
+        if not TAKEN.fullmatch(name) or not SHA256.fullmatch(str(sha256)):
+            return f"{repo} names a file that isn't taken: {name[:80]!r}"
     wanted = [f"{place}/{name}" for name in outcome.files]
     found: set[str] = set()
     for start in range(0, len(wanted), AT_ONCE):
@@ -179,11 +175,7 @@ def _require_there(hub: Hub, repo: str, place: str, outcome: Outcome) -> None:
         )
         found.update(one.path for one in infos)
     missing = [name for name in wanted if name not in found]
-    if missing:
-        raise BackendError(
-            f"{repo} lacks {missing[0]}, which the job brought back. Train again with resume=True.",
-            backend=hub.backend,
-        )
+    return f"{repo} lacks {missing[0]}, which the job brought back" if missing else None
 
 
 def _json(text: bytes) -> Any:

@@ -6,14 +6,14 @@ brought back is in the run's repository under ``attempts/NUMBER``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
-from ..base import Event, Journal, Ref, State
+from ..base import Event, Journal, Ref, State, Status
 from ..huggingface.hub import Hub
 from .bundle import BOOTSTRAP
 from .job import MARK
@@ -87,6 +87,7 @@ class Attempt:
         hub: how to call.
         namespace: whose jobs they are.
         journal: of the run.
+        status: how a job stands.
         order: what the job is to be.
         revision: the commit with all that it needs.
     """
@@ -96,12 +97,14 @@ class Attempt:
         hub: Hub,
         namespace: str,
         journal: Journal,
+        status: Callable[[Ref], Status],
         order: Order | None = None,
         revision: str = "",
     ) -> None:
         self._hub = hub
         self._namespace = namespace
         self._journal = journal
+        self._status = status
         self._order = order
         self._revision = revision
 
@@ -145,10 +148,10 @@ class Attempt:
 
     def over(self, ref: Ref) -> bool:
         try:
-            stage = stage_of(job(self._hub, ref))
+            state = self._status(ref).state
         except NotFound:
             return True  # forgotten
-        return STATES.get(stage, State.UNKNOWN) in (State.FAILED, State.CANCELLED)
+        return state in (State.FAILED, State.CANCELLED)
 
     def _ref(self, one: JobInfo) -> Ref:
         told: Any = one.id

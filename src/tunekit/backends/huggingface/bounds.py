@@ -115,29 +115,37 @@ class _Silence:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.wanted = 0
-        self.before: tuple[int, bool] = (logging.WARNING, False)
+        self.before: tuple[int, bool, bool] = (logging.WARNING, False, False)
 
     def begin(self) -> None:
+        from huggingface_hub import constants
         from huggingface_hub.utils import logging as hub_logging
         from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
 
         with self.lock:
             self.wanted += 1
             if self.wanted == 1:
-                self.before = hub_logging.get_verbosity(), are_progress_bars_disabled()
+                self.before = (
+                    hub_logging.get_verbosity(),
+                    are_progress_bars_disabled(),
+                    constants.HF_HUB_DISABLE_EXPERIMENTAL_WARNING,
+                )
+                # What is experimental there is our own concern, not the caller's.
+                constants.HF_HUB_DISABLE_EXPERIMENTAL_WARNING = True
                 # Above every line: those of errors repeat addresses.
                 hub_logging.set_verbosity(logging.CRITICAL)
                 if not self.before[1]:
                     disable_progress_bars()
 
     def end(self) -> None:
+        from huggingface_hub import constants
         from huggingface_hub.utils import logging as hub_logging
         from huggingface_hub.utils.tqdm import enable_progress_bars
 
         with self.lock:
             self.wanted -= 1
             if self.wanted == 0:
-                verbosity, hidden = self.before
+                verbosity, hidden, constants.HF_HUB_DISABLE_EXPERIMENTAL_WARNING = self.before
                 hub_logging.set_verbosity(verbosity)
                 if not hidden:
                     enable_progress_bars()

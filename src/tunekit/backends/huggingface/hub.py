@@ -48,6 +48,9 @@ __all__ = ["TOKEN_ENV", "Hub"]
 
 #: The variable that holds the token where none is named.
 TOKEN_ENV = "HF_TOKEN"  # noqa: S105 - the name of a variable
+#: Files that the Hub keeps outside of git: by their bytes, or by their names.
+LARGE = 1_000_000
+BINARY = (".gguf", ".onnx", ".safetensors", ".zip")
 
 T = TypeVar("T")
 
@@ -110,7 +113,10 @@ class Hub:
         if told:
             address(self.backend, told)
             return told
-        return str(_hub(self.backend).constants.ENDPOINT)
+        _hub(self.backend)
+        from huggingface_hub import constants
+
+        return str(constants.ENDPOINT)
 
     def api(self) -> HfApi:
         """An HfApi with the endpoint and token of now; use it inside :meth:`errors`.
@@ -176,8 +182,9 @@ class Hub:
             BackendError: the Hub refused, or had no good answer.
         """
         kinds = {"repo_type": more["repo_type"]} if "repo_type" in more else {}
-        for file in files:
-            # One at a time: huggingface_hub sends several in threads of its own, without bounds.
+        # Large ones one at a time: huggingface_hub sends several in threads of its own, without
+        # bounds. Small ones go along with the commit.
+        for file in filter(_is_large, files):
             self.read(
                 f"sending {file.path_in_repo} to {repo}",
                 lambda api, file=file: api.preupload_lfs_files(  # type: ignore[misc]
@@ -274,6 +281,11 @@ class Hub:
             request_id=self.key.hide(request_id) if request_id else None,
             retry_after=retry_after(response),
         )
+
+
+def _is_large(file: CommitOperationAdd) -> bool:
+    """Whether a file will be kept outside of git, as far as that can be told."""
+    return file.upload_info.size > LARGE or file.path_in_repo.endswith(BINARY)
 
 
 def _reason(raised: Exception) -> Exception:

@@ -223,7 +223,7 @@ def test_it_is_silent_and_loudness_comes_back(api: Api, capfd: pytest.CaptureFix
     api.script("POST /api/models/ada/new/preupload/main", Fault("refuse", status=500))
 
     def work() -> None:
-        files = [CommitOperationAdd("a.txt", b"a"), CommitOperationAdd("b/c.txt", b"c")]
+        files = [CommitOperationAdd("a.txt", b"a"), CommitOperationAdd("b/c.zip", b"c")]
         hub(api).commit("ada/new", files, "m")
 
     workers = [threading.Thread(target=work) for _ in range(3)]
