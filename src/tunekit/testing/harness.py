@@ -92,6 +92,10 @@ class BackendHarness(ABC):
     memorises: ClassVar[bool] = False
     #: Whether tuning compiles a prompt here and sends nothing: ``trains_weights`` is False.
     prompts: ClassVar[bool] = False
+    #: Whether models answer on this machine, so that no answer meets a fault of the provider.
+    answers_here: ClassVar[bool] = False
+    #: Whether the provider has a word for a job that is paused.
+    pauses: ClassVar[bool] = True
     #: A text that no model of this backend answers, or ``None`` where there is none.
     refused_text: ClassVar[str | None] = None
     #: The longest that one job may take, in seconds.

@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from ...data.dataset import Dataset
 from ...durable import locked, write_file
-from ...errors import BackendError, ConfigError, Conflict, TunekitError, did_you_mean
+from ...errors import BackendError, Conflict, TunekitError
 from ...planning import Estimate, Setup, Work
+from ...shapes import Failure, Input, Outcome, Said
+from ...training.card import Artifact, read_card
 from ...training.folder import RunFolder
 from ...training.recipe import Precision, Sharding, Writing
-from ..base import Event, Journal, Ref, State, Status, Trained
+from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..huggingface.hub import TOKEN_ENV, Hub
+from ..huggingface.serving import Served
 from ..once import find_started, submit_once
 from ..trainer.backend import TrainerBackend
-from ..trainer.recipes import Machine
+from ..trainer.recipes import Machine, check_writing
 from . import jobs
 from .bundle import Bundle, bundle, python_version, requirements
 from .flavors import DEFAULT, FLAVORS, Bill, bill, check_live
-from .homecoming import Outcome, read_outcome, take_home
+from .homecoming import Ending, read_ending, take_home
 from .job import MARK
+from .settings import USUAL, check
 
 __all__ = ["HfJobsBackend"]
 
-#: What is left out of a backend's options, since it is so anyway.
-USUAL: Mapping[str, Any] = {
-    "model": None,
-    "flavor": DEFAULT,
-    "namespace": None,
-    "token_env": TOKEN_ENV,
-    "endpoint": None,
-    "timeout": None,
-    "max_cost": None,
-    "price_per_minute": None,
-    "python": None,
-    "image": None,
-    "keep_repo": True,
-    "call_timeout": 30.0,
-    "retries": 3,
-    "settle": 60.0,
-    "device": "auto",
-    "threads": None,
-    "precision": "auto",
-    "tokens_at_once": None,
-    "save_memory": False,
-    "max_tokens": None,
-    "temperature": 0.0,
-    "top_p": 1.0,
-    "sampling_seed": 0,
-    "sharding": "none",
-}
 #: Lines of a job's log that are shown with a failure.
 SHOWN_LINES = 10
 
@@ -79,6 +58,9 @@ class HfJobsBackend(TrainerBackend):
         image: the job's container image, with uv in it; ``None`` is huggingface_hub's own choice.
         keep_repo: whether the private repository of a run stays once its model is here. It holds
             the training rows, and the base weights where those aren't from the Hub.
+        answers_url: where the model is served, an Inference Endpoint or TGI, to be asked there
+            instead of on this machine.
+        answers_token_env: names the variable with the token for that; ``None`` sends none.
         call_timeout: seconds that each wait for the Hub may take.
         retries: how often a call that only reads is repeated.
         settle: seconds in which a job may still appear whose creation nobody saw the answer of.
@@ -115,6 +97,8 @@ class HfJobsBackend(TrainerBackend):
         python: str | None = None,
         image: str | None = None,
         keep_repo: bool = True,
+        answers_url: str | None = None,
+        answers_token_env: str | None = None,
         call_timeout: float = 30.0,
         retries: int = 3,
         settle: float = 60.0,
@@ -142,7 +126,7 @@ class HfJobsBackend(TrainerBackend):
             writing=Writing(temperature, top_p, sampling_seed, max_tokens),
         )
         super().__init__(name, home, model, machine)
-        _check(name, given)
+        check(name, given)
         self._flavor = flavor
         self._namespace = namespace
         self._timeout = timeout
@@ -154,6 +138,11 @@ class HfJobsBackend(TrainerBackend):
         self._settle = settle
         self._sharding = sharding
         self._hub = Hub(name, token_env, endpoint, call_timeout, attempts=retries + 1)
+        self._served = (
+            Served(name, answers_url, answers_token_env, timeout=call_timeout, retries=retries)
+            if answers_url is not None
+            else None
+        )
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -199,7 +188,9 @@ class HfJobsBackend(TrainerBackend):
             ]
             if parts[0] is None:
                 return None
-            told = Setup(data=parts[0], validation=parts[1], today=_today(), **setup)
+            told = Setup(
+                data=parts[0], validation=parts[1], today=datetime.now(UTC).date(), **setup
+            )
             return super().prepare(told).seconds
         except TunekitError:
             return None  # then it has the time that is given where nobody knows
@@ -269,14 +260,14 @@ class HfJobsBackend(TrainerBackend):
         run, _, _ = jobs.place_of(one, ref.partition("/")[0], self.name)
         if self._came_home(run) is not None:
             return Status(State.SUCCEEDED, stage)
-        outcome = self._outcome(ref, one)
-        if outcome is not None and outcome.succeeded:
+        ending = self._ending(ref, one)
+        if ending is not None and ending.succeeded:
             return Status(State.SUCCEEDED, stage)
-        return Status(State.FAILED, stage, self._why(ref, one.status.message, outcome))
+        return Status(State.FAILED, stage, self._why(ref, one.status.message, ending))
 
-    def _outcome(self, ref: Ref, one: Any) -> Outcome | None:
+    def _ending(self, ref: Ref, one: Any) -> Ending | None:
         run, repo, place = jobs.place_of(one, ref.partition("/")[0], self.name)
-        return read_outcome(self._hub, repo, place, self.run_of(run).path)
+        return read_ending(self._hub, repo, place, self.run_of(run).path)
 
     def _came_home(self, run_id: str) -> Mapping[str, Any] | None:
         """The result of a run whose model is here; resuming moves an older one aside."""
@@ -284,17 +275,17 @@ class HfJobsBackend(TrainerBackend):
         result = RunFolder(folder).result() if folder.is_dir() else None
         return result if result is not None and result.get("status") == "succeeded" else None
 
-    def _why(self, ref: Ref, message: str | None, outcome: Outcome | None) -> str:
+    def _why(self, ref: Ref, message: str | None, ending: Ending | None) -> str:
         """Why a job has no model, as far as anybody says."""
         said = [message] if message else []
-        if outcome is not None and outcome.wrong:
-            said.append(outcome.wrong)
+        if ending is not None and ending.wrong:
+            said.append(ending.wrong)
             return self._hub.key.hide("; ".join(said)) + "."
-        error = outcome.result.get("error") if outcome is not None else None
+        error = ending.result.get("error") if ending is not None else None
         if isinstance(error, dict) and error.get("message"):
             said.append(str(error["message"]))
-        elif outcome is not None:
-            said.append(f"its result is {outcome.result.get('status')!r}, and no model is there")
+        elif ending is not None:
+            said.append(f"its result is {ending.result.get('status')!r}, and no model is there")
         else:
             said.append("it brought no result back")
             with suppress(BackendError):
@@ -323,13 +314,13 @@ class HfJobsBackend(TrainerBackend):
         run = self.run_of(run_id)
         with locked(run.path / "home.lock"):
             if self._came_home(run_id) is None:
-                outcome = self._outcome(ref, one)
-                if outcome is None or not outcome.succeeded:
+                ending = self._ending(ref, one)
+                if ending is None or not ending.succeeded:
                     raise BackendError(
-                        f"job {ref} has no model: {self._why(ref, one.status.message, outcome)}",
+                        f"job {ref} has no model: {self._why(ref, one.status.message, ending)}",
                         backend=self.name,
                     )
-                take_home(self._hub, repo, place, outcome, run)
+                take_home(self._hub, repo, place, ending, run)
         if not self._keep_repo:
             self._remove(repo)
         result = self._came_home(run_id) or {}
@@ -346,32 +337,34 @@ class HfJobsBackend(TrainerBackend):
     def _remove(self, repo: str) -> None:
         self._hub.read(f"deleting {repo}", lambda api: api.delete_repo(repo, missing_ok=True))
 
+    # --- answering ------------------------------------------------------------------------------
 
-def _today() -> Any:
-    from datetime import UTC, datetime
+    async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
+        card = self._served_card(ref)
+        if self._served is None or card is None:
+            return await super().predict(ref, inputs)
+        return await self._served.predict(card.shape, card.labels, inputs, self._machine.writing)
 
-    return datetime.now(UTC).date()
+    def write(self, ref: ModelRef, asked: Input, how: Mapping[str, Any]) -> Iterator[str | Failure]:
+        card = self._served_card(ref)
+        if self._served is None or card is None:
+            return super().write(ref, asked, how)
+        writing = self._machine.writing._replace(**how)
+        check_writing(self.name, writing)
+        # In one piece: what stock servers stream are tokens, each with rules of its own.
+        told = self._served.predict(card.shape, card.labels, [asked], writing)
+        (outcome,) = asyncio.run(told)
+        return iter([outcome.text if isinstance(outcome, Said) else _no_words(outcome)])
+
+    def _served_card(self, ref: ModelRef) -> Artifact | None:
+        """The card of a model that is asked where it is served; untrained ones answer here."""
+        kind, _, where = ref.id.partition(":")
+        if self._served is None or kind not in ("run", "folder"):
+            return None
+        return read_card(self.run_of(where).artifact if kind == "run" else Path(where))
 
 
-def _check(name: str, given: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a value that can't be one."""
-    for option in ("timeout", "max_cost", "price_per_minute", "call_timeout"):
-        value = given[option]
-        if value is not None and not (type(value) in (int, float) and 0 < value < float("inf")):
-            raise ConfigError(
-                f"{name}: {option}={value!r}. Give a number above 0, or leave it out."
-            )
-    for option in ("retries", "settle"):
-        if type(given[option]) not in (int, float) or not 0 <= given[option] < float("inf"):
-            raise ConfigError(f"{name}: {option}={given[option]!r}. Give a number from 0.")
-    if given["sharding"] not in get_args(Sharding):
-        raise ConfigError(
-            f"{name}: no sharding {given['sharding']!r}. "
-            f"{did_you_mean(str(given['sharding']), get_args(Sharding))}"
-        )
-    known = FLAVORS.get(given["flavor"])
-    if given["sharding"] != "none" and known is not None and known.gpus < 2:
-        raise ConfigError(
-            f"{name}: sharding={given['sharding']!r} on {given['flavor']}, which has not several "
-            "GPUs. Take a larger flavor, or leave it out."
-        )
+def _no_words(outcome: Outcome) -> Failure:
+    if isinstance(outcome, Failure):
+        return outcome
+    return Failure("no-words", f"this model answers with {type(outcome).__name__}, not in words")

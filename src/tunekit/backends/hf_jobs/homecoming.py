@@ -22,7 +22,7 @@ from ...training.card import CARD
 from ...training.folder import RunFolder
 from ..huggingface.hub import Hub
 
-__all__ = ["Outcome", "read_outcome", "take_home"]
+__all__ = ["Ending", "read_ending", "take_home"]
 
 #: What may come: the artifact's own files, and what the worker told.
 TAKEN = re.compile(r"artifact/(?!\.)[\w.-]+\.(safetensors|json)|(events|metrics)\.jsonl")
@@ -32,7 +32,7 @@ WEIGHTS = ".safetensors"
 AT_ONCE = 100
 
 
-class Outcome(NamedTuple):
+class Ending(NamedTuple):
     """How an attempt ended: the worker's ``result.json``, the SHA-256 of each file that came with
     it, and the commit they are in. ``wrong`` says why nothing of it is believed."""
 
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
         return said and f"artifact/{CARD}" in self.files and there
 
 
-def read_outcome(hub: Hub, repo: str, place: str, folder: Path) -> Outcome | None:
+def read_ending(hub: Hub, repo: str, place: str, folder: Path) -> Ending | None:
     """What an attempt brought back, or ``None`` where there is nothing.
 
     Args:
@@ -74,12 +74,12 @@ def read_outcome(hub: Hub, repo: str, place: str, folder: Path) -> Outcome | Non
         case {"result": dict(result), "files": dict(files)}:
             pass
         case _:
-            return Outcome({}, {}, commit, f"{repo} has an outcome.json that no job writes")
-    outcome = Outcome(result, files, commit)
-    return outcome._replace(wrong=_wrong(hub, repo, place, outcome))
+            return Ending({}, {}, commit, f"{repo} has an outcome.json that no job writes")
+    ending = Ending(result, files, commit)
+    return ending._replace(wrong=_wrong(hub, repo, place, ending))
 
 
-def take_home(hub: Hub, repo: str, place: str, outcome: Outcome, run: RunFolder) -> None:
+def take_home(hub: Hub, repo: str, place: str, ending: Ending, run: RunFolder) -> None:
     """Bring an attempt's files into the run folder; ``result.json`` last, so that a folder that has
     one is whole.
 
@@ -89,8 +89,8 @@ def take_home(hub: Hub, repo: str, place: str, outcome: Outcome, run: RunFolder)
     """
     with _Passing(run.path) as passing:
         new: dict[str, Path] = {}
-        for name, sha256 in outcome.files.items():
-            path = _fetched(hub, repo, f"{place}/{name}", outcome.commit, passing)
+        for name, sha256 in ending.files.items():
+            path = _fetched(hub, repo, f"{place}/{name}", ending.commit, passing)
             with disk_errors(f"reading {path}"), path.open("rb") as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()
             if found != sha256:
@@ -110,8 +110,8 @@ def take_home(hub: Hub, repo: str, place: str, outcome: Outcome, run: RunFolder)
                     path.replace(run.path / name)
             shutil.rmtree(run.artifact, ignore_errors=True)  # of an earlier attempt
             artifact.replace(run.artifact)
-    known = {name: value for name, value in outcome.result.items() if name != "status"}
-    run.write_result(str(outcome.result["status"]), **known)
+    known = {name: value for name, value in ending.result.items() if name != "status"}
+    run.write_result(str(ending.result["status"]), **known)
 
 
 class _Passing:
@@ -159,19 +159,19 @@ def _fetched(hub: Hub, repo: str, name: str, commit: str, folder: Path) -> Path:
     )
 
 
-def _wrong(hub: Hub, repo: str, place: str, outcome: Outcome) -> str | None:
+def _wrong(hub: Hub, repo: str, place: str, ending: Ending) -> str | None:
     """What of an outcome can't be: names that aren't taken, and files that aren't there."""
-    for name, sha256 in outcome.files.items():
+    for name, sha256 in ending.files.items():
         # A name is a path here, and may come from anybody who can write to the repository.
         if not TAKEN.fullmatch(name) or not SHA256.fullmatch(str(sha256)):
             return f"{repo} names a file that isn't taken: {name[:80]!r}"
-    wanted = [f"{place}/{name}" for name in outcome.files]
+    wanted = [f"{place}/{name}" for name in ending.files]
     found: set[str] = set()
     for start in range(0, len(wanted), AT_ONCE):
         part = wanted[start : start + AT_ONCE]
         infos = hub.read(
             f"looking at the files of {repo}",
-            lambda api, part=part: api.get_paths_info(repo, part, revision=outcome.commit),  # type: ignore[misc]
+            lambda api, part=part: api.get_paths_info(repo, part, revision=ending.commit),  # type: ignore[misc]
         )
         found.update(one.path for one in infos)
     missing = [name for name in wanted if name not in found]

@@ -142,7 +142,7 @@ class Hub:
         Raises:
             BackendError: it had no good answer.
         """
-        answer: T = Retrying(**self._retries())(self.once, what, ask)
+        answer: T = Retrying(**self.retries())(self.once, what, ask)
         return answer
 
     def once(self, what: str, ask: Callable[[HfApi], T]) -> T:
@@ -198,7 +198,8 @@ class Hub:
             ),
         )
 
-    def _retries(self) -> dict[str, Any]:
+    def retries(self) -> dict[str, Any]:
+        """How tenacity repeats what only reads."""
         growing = wait_exponential(multiplier=self.first_wait, max=self.longest_wait)
         backoff = growing + wait_random(0, self.first_wait)
 
@@ -303,11 +304,11 @@ def _kind(raised: Exception) -> Any:
     """The class of errors that an exception without an answer stands for."""
     from huggingface_hub import errors
 
+    if isinstance(raised, TimeoutError):
+        return BackendTimeout
     if isinstance(raised, RAISED_BY_HTTPX):
         found = failure(type(raised))
         return found if issubclass(found, BackendError) else ConnectionFailed
-    if isinstance(raised, TimeoutError):
-        return BackendTimeout
     if isinstance(raised, errors.EntryNotFoundError):
         return NotFound
     if isinstance(raised, errors.HFValidationError):

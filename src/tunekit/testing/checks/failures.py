@@ -79,6 +79,13 @@ def sending(run: Callable[[Case, Provider], None]) -> Check:
     return scripted(run)._replace(when=lambda harness, pair: harness.sends_jobs)
 
 
+def asking(run: Callable[[Case, Provider], None]) -> Check:
+    """A check for those whose answers come from the provider."""
+    return scripted(run)._replace(
+        when=lambda harness, pair: harness.scripted and not harness.answers_here
+    )
+
+
 def _is_as_expected(case: Case, expected: Expected, call: Callable[[], Any]) -> None:
     fault, kind, status = expected
     what = f"{fault.kind} {status or ''}".strip()
@@ -135,7 +142,7 @@ def faults_of_polling(case: Case, provider: Provider) -> None:
     job.wait(timeout=case.harness.patience)
 
 
-@scripted
+@asking
 def faults_of_answering(case: Case, provider: Provider) -> None:
     """Every fault of a prediction as a whole is its error."""
     model = case.train()
@@ -168,7 +175,7 @@ def a_passing_fault_is_waited_out(case: Case, provider: Provider) -> None:
     model = job.wait(timeout=case.harness.patience)
     asked = value_of(case.pair.sample.task, case.rows()[0])
     before = model.predict(asked)
-    for fault in passing:
+    for fault in () if case.harness.answers_here else passing:
         provider.script("answer", fault)
         expect_that(model.predict(asked) == before, f"after {fault.kind} the answer is another")
 

@@ -145,7 +145,8 @@ def a_finished_job_stays_as_it_is(case: Case) -> None:
 def states_only_move_forward(case: Case) -> None:
     """A provider that goes back, or says what nobody knows, neither ends nor rewinds a job."""
     assert case.provider is not None
-    story = (State.QUEUED, State.RUNNING, State.QUEUED, State.PAUSED, State.UNKNOWN, State.RUNNING)
+    paused = (State.PAUSED,) * case.harness.pauses
+    story = (State.QUEUED, State.RUNNING, State.QUEUED, *paused, State.UNKNOWN, State.RUNNING)
     case.provider.story(*story, State.SUCCEEDED)
     job = case.submit()
     while not job.status.terminal:
@@ -153,7 +154,7 @@ def states_only_move_forward(case: Case) -> None:
     seen = [passed.state for passed in job.record.states]
     ranks = [RANK[state] for state in seen if state is not State.UNKNOWN]
     expect_that(ranks == sorted(ranks), f"the job went back: {seen}")
-    for state in (State.PAUSED, State.UNKNOWN, State.SUCCEEDED):
+    for state in (*paused, State.UNKNOWN, State.SUCCEEDED):
         expect_that(state in seen, f"{state} was lost on the way: {seen}")
 
 
