@@ -23,7 +23,7 @@ import tunekit
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Pages that take most of a minute.
-LONG = ("take-it-along",)
+LONG = ("hf-jobs", "take-it-along")
 NEEDS = re.compile(r"<!-- needs: ([a-z0-9_, ]+) -->")
 
 

@@ -207,7 +207,8 @@ class HfJobsBackend(TrainerBackend):
         recipe = recipe.model_copy(update={"sharding": self._sharding})
         billed = self._bill(self._expected(work, run))
         listed = hub.read("asking what machines cost", lambda api: api.list_jobs_hardware())
-        gpus = check_live(self.name, self._flavor, billed.per_minute, listed)
+        capped = self._max_cost is not None
+        gpus = check_live(self.name, self._flavor, billed.per_minute, listed, capped=capped)
         write_file(run.recipe, recipe.model_dump_json(indent=1).encode())
         sent = bundle(recipe, weights, run.path)
         revision = self._brought(sent, jobs.repo_of(namespace, journal.run_id), journal)

@@ -95,11 +95,15 @@ class Bill(NamedTuple):
         """For a plan."""
         if self.per_minute is None or self.most is None:
             return None
-        at_most = f"at most ${self.most:.2f}: it is stopped after {self.timeout / 60:.0f} min"
+        at_most = f"at most {_dollars(self.most)}: it is stopped after {self.timeout / 60:.0f} min"
         if self.seconds is None:
             return f"{at_most} ({self.words})"
         about = math.ceil(self.seconds / 60) * self.per_minute
-        return f"about ${about:.2f}, {at_most} ({self.words})"
+        return f"about {_dollars(about)}, {at_most} ({self.words})"
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}" if amount >= 0.095 else f"${amount:.2g}"
 
 
 def bill(
@@ -148,7 +152,9 @@ def bill(
     return Bill(whole, math.ceil(min(wanted, paid)), price, words)
 
 
-def check_live(backend: str, flavor: str, planned: float | None, listed: Iterable[object]) -> int:
+def check_live(
+    backend: str, flavor: str, planned: float | None, listed: Iterable[object], *, capped: bool
+) -> int:
     """Compare what was planned with the Hub's own list.
 
     Args:
@@ -156,12 +162,14 @@ def check_live(backend: str, flavor: str, planned: float | None, listed: Iterabl
         flavor: the machine.
         planned: dollars a minute.
         listed: of ``HfApi.list_jobs_hardware``.
+        capped: whether a cost was promised that must not be exceeded.
 
     Returns:
         The machine's GPUs.
 
     Raises:
-        InvalidRequest: there is no such machine, or it costs more than was planned.
+        InvalidRequest: there is no such machine, it costs more than was planned, or nobody says
+            what it costs and a cost was promised.
     """
     machines = {str(getattr(one, "name", "")): one for one in listed}
     found = machines.get(flavor)
@@ -176,6 +184,12 @@ def check_live(backend: str, flavor: str, planned: float | None, listed: Iterabl
         raise InvalidRequest(
             f"{flavor} costs ${now:.6f} a minute now, and ${planned:.6f} was planned. Set "
             f"price_per_minute={now:.6f} to agree.",
+            backend=backend,
+        )
+    if now is None and capped:
+        raise InvalidRequest(
+            f"the Hub doesn't say what a minute of {flavor} costs, so max_cost can't be kept. "
+            "Leave it out and set timeout instead.",
             backend=backend,
         )
     quantity = getattr(getattr(found, "accelerator", None), "quantity", None)

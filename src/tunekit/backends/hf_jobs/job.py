@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -210,8 +211,9 @@ def _patiently(work: Callable[[], T]) -> T:
 
 def main() -> int:
     """One attempt, from the fetching to the bringing home. Gives the exit status."""
-    folder = Path.cwd() / f"tunekit-{os.getpid()}"
-    folder.mkdir()
+    # Beside the command, where the machine has its space; what is temporary may be memory.
+    here = Path.cwd() if os.access(Path.cwd(), os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="tunekit-", dir=here))
     job = _Job(folder)
     signal.signal(signal.SIGTERM, job._end_worker)
     try:

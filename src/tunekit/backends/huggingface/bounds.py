@@ -2,7 +2,8 @@
 
 Its one HTTP client serves all of a process and has no time-out. To set another client would change
 the user's own calls as well, so the client stays as it is and learns two hooks. They do nothing
-unless the call comes from inside :func:`bounded`, which a context variable says.
+unless the call comes from inside :func:`bounded`, which a context variable says. (What hf_xet
+sends and fetches by itself has time-outs of its own.)
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from tunekit import errors
 from tunekit.backends.base import State
 from tunekit.backends.hf_jobs import HfJobsBackend
 from tunekit.backends.hf_jobs.bundle import requirements
+from tunekit.backends.hf_jobs.flavors import check_live
+from tunekit.backends.trainer.backend import TrainerBackend
 from tunekit.data.dataset import Dataset
 from tunekit.job import Job
+from tunekit.planning import Estimate, Setup
 from tunekit.testing.hub import Fault, HubServer
 
 from .samples import ARTIFACT, EVENTS, TOKEN, Make, bring_back
@@ -156,6 +160,38 @@ def test_a_higher_price_of_the_day_is_refused_and_a_lower_taken(
     assert hub.jobs() == hub.repos() == []
     submit(make(price_per_minute=0.01), data, tiny_encoder)
     assert len(hub.jobs()) == 1
+
+
+def test_the_time_out_comes_from_the_rows_in_the_run_folder(
+    hub: HubServer,
+    make: Make,
+    data: Dataset,
+    tiny_encoder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Setup] = []
+
+    def hours(self: Any, setup: Setup) -> Estimate:
+        seen.append(setup)
+        return Estimate(seconds=3_600.0)
+
+    monkeypatch.setattr(TrainerBackend, "prepare", hours)
+    submit(make(), data, tiny_encoder)
+    planned, again = seen
+    assert again.data is not planned.data
+    assert list(again.data) == list(planned.data)
+    assert (again.hyperparameters, again.task) == (planned.hyperparameters, planned.task)
+    submit(make(max_cost=0.01), data, tiny_encoder)
+    assert [one["timeout"] for one in hub.jobs()] == [2 * (300 + 3_600), 3_600]
+
+
+def test_a_machine_without_a_price_is_not_taken_where_a_cost_was_promised() -> None:
+    machine = SimpleNamespace(name="odd", unit_label="moon", unit_cost_usd=1.0, accelerator=None)
+    assert check_live("mine", "odd", 0.01, [machine], capped=False) == 0
+    with pytest.raises(errors.InvalidRequest, match="max_cost can't be kept"):
+        check_live("mine", "odd", 0.01, [machine], capped=True)
+    machine = SimpleNamespace(name="odd", unit_label="hour", unit_cost_usd=0.6, accelerator=None)
+    assert check_live("mine", "odd", 0.01, [machine], capped=True) == 0
 
 
 def test_several_gpus_are_several_processes_and_a_timeout_that_is_set_holds(

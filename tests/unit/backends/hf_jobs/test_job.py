@@ -164,6 +164,16 @@ def test_a_cancelled_job_and_one_whose_time_is_over_leave_no_process(
 
 
 @pytest.mark.soak
+def test_a_machine_with_two_gpus_trains_in_two_processes(
+    hub: HubServer, make: Make, data: Dataset, tiny_encoder: Path
+) -> None:
+    job = submit(make(flavor="a10g-largex2"), data, tiny_encoder, "full", epochs=1)
+    model = job.wait(timeout=PATIENCE)
+    assert model.provenance["metrics"]["processes"] == 2
+    assert hub.processes() == []
+
+
+@pytest.mark.soak
 def test_what_the_hub_refuses_for_a_while_is_waited_out_in_the_job(
     hub: HubServer, make: Make, data: Dataset, tiny_encoder: Path
 ) -> None:
