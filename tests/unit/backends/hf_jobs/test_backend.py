@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 
 import tunekit
 from tunekit import errors
-from tunekit.backends.base import State
+from tunekit.backends.base import ModelRef, State
 from tunekit.backends.hf_jobs import HfJobsBackend
 from tunekit.backends.hf_jobs.bundle import requirements
 from tunekit.backends.hf_jobs.flavors import check_live
@@ -21,8 +22,11 @@ from tunekit.backends.trainer.backend import TrainerBackend
 from tunekit.data.dataset import Dataset
 from tunekit.job import Job
 from tunekit.planning import Estimate, Setup
+from tunekit.shapes import Failure, Passage, Weights
 from tunekit.testing.hub import Fault, HubServer
+from tunekit.training.card import Artifact
 
+from ..huggingface.endpoint import Endpoint
 from .samples import ARTIFACT, EVENTS, TOKEN, Make, bring_back
 
 pytestmark = pytest.mark.torch
@@ -379,6 +383,33 @@ def test_what_is_not_what_it_says_is_not_taken(
     assert not (job.folder / "result.json").exists()
     assert not list(job.folder.glob(".home*"))
     assert (job.folder / "recipe.json").read_bytes() == before["recipe.json"]
+
+
+def test_a_model_that_is_served_is_asked_there(
+    hub: HubServer, make: Make, data: Dataset, tiny_encoder: Path
+) -> None:
+    job = submit(make(), data, tiny_encoder)
+    recipe, _ = make().told(job._work)
+    card = Artifact(
+        method="head",
+        labels=recipe.labels,
+        base=recipe.base,
+        max_length=64,
+        precision="fp32",
+        temperature=None,
+    )
+    files = {**ARTIFACT, "artifact/artifact.json": card.model_dump_json().encode()}
+    hub.job_work = lambda job: bring_back(hub, job, {**DONE, "temperature": None}, files)
+    ended(job).result()
+    with Endpoint() as server:
+        server.answer = [[{"label": "LABEL_0", "score": 0.8}, {"label": "LABEL_1", "score": 0.2}]]
+        backend = make(answers_url=server.origin, answers_token_env="MY_TOKEN")
+        ref = ModelRef(backend.name, f"run:{job.id}")
+        (outcome,) = asyncio.run(backend.predict(ref, [Passage("card")]))
+        assert outcome == Weights(((recipe.labels[0], 0.8), (recipe.labels[1], 0.2)))
+        assert [one.headers["authorization"] for one in server.requests] == [f"Bearer {TOKEN}"]
+        (piece,) = backend.write(ref, Passage("card"), {})
+        assert isinstance(piece, Failure)  # labels are no words
 
 
 # --- once -----------------------------------------------------------------------------------------

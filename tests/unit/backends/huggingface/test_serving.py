@@ -2,14 +2,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from tunekit import errors
 from tunekit.backends.huggingface.serving import Served
@@ -26,44 +21,12 @@ from tunekit.shapes import (
     Weights,
 )
 from tunekit.testing.server import Fault
-from tunekit.testing.serving import ServedApp
 from tunekit.training.recipe import Writing
+
+from .endpoint import Endpoint
 
 TOKEN, OTHERS = "hf_of_the_endpoint", "hf_of_a_login"
 LABELS = ("card", "refund")
-
-
-class _State:
-    folder: Path
-    answer: Any = None
-    heard: list[dict[str, Any]]
-
-
-class Endpoint(ServedApp):
-    """What serves a model: it says what it is told to, and keeps what it heard."""
-
-    behaviour = frozenset({"answer", "heard"})
-    answer_route = "POST /"
-
-    def __init__(self) -> None:
-        self._state = _State()
-        self._state.heard = []
-        routes = [
-            Route("/", self._reply, methods=["POST"]),
-            Route("/v1/chat/completions", self._reply, methods=["POST"]),
-        ]
-        super().__init__(
-            Starlette(routes=routes),
-            lambda fault: JSONResponse(
-                {"error": "no"}, fault.status, headers={"x-request-id": "r-1"}
-            ),
-        )
-
-    async def _reply(self, request: Request) -> Response:
-        body = await request.json()
-        self._state.heard.append(body)
-        answer = self._state.answer
-        return JSONResponse(answer(body) if callable(answer) else answer)
 
 
 @pytest.fixture
