@@ -25,7 +25,7 @@ def _plain_client(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub() -> Iterator[HubServer]:
-    with HubServer(tokens={TOKEN: User("ada", ("lab",))}) as server:
+    with HubServer(tokens={TOKEN: User("tester", ("team",))}) as server:
         # One thread, so that sums are the same in any process.
         server.local_environment = {"OMP_NUM_THREADS": "1"}
         yield server

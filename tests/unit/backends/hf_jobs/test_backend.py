@@ -60,7 +60,7 @@ def test_a_run_is_one_private_repository_one_commit_and_one_job(
     job = submit(make(), data, tiny_encoder)
     (repo,) = hub.repos()
     (told,) = hub.jobs()
-    assert repo["id"] == f"ada/tunekit-{job.id}"
+    assert repo["id"] == f"tester/tunekit-{job.id}"
     assert repo["private"]
     commits = [one for one in hub.requests if "/commit/" in one.path]
     assert len(commits) == 1
@@ -84,7 +84,7 @@ def test_a_run_is_one_private_repository_one_commit_and_one_job(
     assert told["flavor"] == "cpu-basic"
     assert told["volumes"] is None  # nothing went through a bucket
     assert TOKEN not in json.dumps(told)
-    body = next(one for one in hub.requests if one.path == "/api/jobs/ada" and one.body).body
+    body = next(one for one in hub.requests if one.path == "/api/jobs/tester" and one.body).body
     assert json.loads(body)["secrets"] == {"HF_TOKEN": TOKEN}
 
 
@@ -315,7 +315,7 @@ def test_events_are_told_while_it_runs_and_are_here_afterwards(
     told = [one for one in job.events() if one.kind == "log"]
     assert [one.message for one in told] == ["sent ***"]
     ended(job).result()
-    hub.script("GET /api/jobs/ada/", Fault("refuse", status=500))
+    hub.script("GET /api/jobs/tester/", Fault("refuse", status=500))
     assert "hello" in [one.message for one in job.events()]
 
 
@@ -333,7 +333,7 @@ def test_the_model_comes_home_whole(
     assert (run / "events.jsonl").read_bytes() == EVENTS
     assert model.ref.id == f"run:{run.name}"
     assert model.temperature == 1.5
-    assert model.provenance["artifact"]["repo"] == f"ada/tunekit-{run.name}"
+    assert model.provenance["artifact"]["repo"] == f"tester/tunekit-{run.name}"
     assert not list(run.glob(".home*"))
     assert len(hub.repos()) == 1  # kept, since nobody said otherwise
 
@@ -416,7 +416,7 @@ def test_a_model_that_is_served_is_asked_there(
 
 
 @pytest.mark.parametrize("fault", ["hang", "cut", "garble"])
-@pytest.mark.parametrize("route", ["POST /api/repos/create", "POST /api/jobs/ada"])
+@pytest.mark.parametrize("route", ["POST /api/repos/create", "POST /api/jobs/tester"])
 def test_a_lost_answer_makes_no_second_repository_and_no_second_job(
     hub: HubServer, make: Make, data: Dataset, tiny_encoder: Path, route: str, fault: Any
 ) -> None:

@@ -118,13 +118,13 @@ def test_what_was_changed_on_the_way_is_not_trained_on(
         env=environment,
         secrets={"HF_TOKEN": TOKEN},
         labels={"tunekit_run": job.id, "tunekit_attempt": "9"},
-        namespace="ada",
+        namespace="tester",
     )
-    ended = api.wait_for_job(again.id, timeout=60, namespace="ada")
+    ended = api.wait_for_job(again.id, timeout=60, namespace="tester")
     assert ended.status.stage == "ERROR"
     log = hub.jobs()[-1]["log"]
     assert "model.safetensors isn't what was sent" in log
-    status = make().poll(f"ada/{again.id}")
+    status = make().poll(f"tester/{again.id}")
     assert status.state is State.FAILED
     assert "isn't what was sent" in str(status.error)
 

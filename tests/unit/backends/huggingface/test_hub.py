@@ -25,11 +25,11 @@ TOKEN = "hf_very_secret_token"
 
 
 async def whoami(request: Request) -> Response:
-    return JSONResponse({"name": "ada", "token": request.headers.get("authorization")})
+    return JSONResponse({"name": "tester", "token": request.headers.get("authorization")})
 
 
 async def create(request: Request) -> Response:
-    return JSONResponse({"url": f"{request.base_url}ada/new"})
+    return JSONResponse({"url": f"{request.base_url}tester/new"})
 
 
 async def info(request: Request) -> Response:
@@ -50,7 +50,7 @@ async def preupload(request: Request) -> Response:
 
 
 async def commit(request: Request) -> Response:
-    url = f"{request.base_url}ada/new/commit/c0ffee"
+    url = f"{request.base_url}tester/new/commit/c0ffee"
     return JSONResponse({"commitUrl": url, "commitOid": "c0ffee"})
 
 
@@ -66,9 +66,9 @@ class Api(ServedApp):
         routes = [
             Route("/api/whoami-v2", whoami),
             Route("/api/repos/create", create, methods=["POST"]),
-            Route("/api/models/ada/{name}", info),
-            Route("/api/models/ada/new/preupload/main", preupload, methods=["POST"]),
-            Route("/api/models/ada/new/commit/main", commit, methods=["POST"]),
+            Route("/api/models/tester/{name}", info),
+            Route("/api/models/tester/new/preupload/main", preupload, methods=["POST"]),
+            Route("/api/models/tester/new/commit/main", commit, methods=["POST"]),
         ]
         super().__init__(Starlette(routes=routes), _refusal)
 
@@ -102,7 +102,7 @@ def test_the_token_and_the_endpoint_are_those_of_the_call(
     assert one.read("who", lambda hf: hf.whoami()["token"]) == f"Bearer {TOKEN}"
     monkeypatch.setenv("MY_TOKEN", "hf_another")
     assert one.read("who", lambda hf: hf.whoami()["token"]) == "Bearer hf_another"
-    assert one.namespace() == "ada"
+    assert one.namespace() == "tester"
     monkeypatch.delenv("MY_TOKEN")
     with pytest.raises(errors.AuthenticationFailed, match="MY_TOKEN holds no key"):
         one.namespace()
@@ -132,7 +132,7 @@ def test_what_the_hub_refuses_is_our_error_without_the_token(
 ) -> None:
     api.script("POST /api/repos/create", Fault("refuse", status=status, retry_after=0.05))
     with pytest.raises(expected) as caught:
-        hub(api).once("creating ada/new", lambda hf: hf.create_repo("ada/new", private=True))
+        hub(api).once("creating tester/new", lambda hf: hf.create_repo("tester/new", private=True))
     error = caught.value
     assert type(error) is expected
     assert (error.status, error.request_id) == (status, f"req-{status}")
@@ -150,7 +150,7 @@ def test_a_private_repository_of_others_is_not_found_and_a_gated_one_denied(api:
         ("gated", errors.PermissionDenied),
     ):
         with pytest.raises(expected):
-            hub(api).read("looking", lambda hf, name=name: hf.model_info(f"ada/{name}"))  # type: ignore[misc]
+            hub(api).read("looking", lambda hf, name=name: hf.model_info(f"tester/{name}"))  # type: ignore[misc]
 
 
 def test_what_reads_is_repeated(api: Api) -> None:
@@ -160,17 +160,17 @@ def test_what_reads_is_repeated(api: Api) -> None:
         Fault("cut"),
         Fault("refuse", status=429, retry_after=0.05),
     )
-    assert hub(api).namespace() == "ada"
+    assert hub(api).namespace() == "tester"
     assert len(api.requests) == 4
 
 
 def test_who_says_in_an_hour_gets_its_hour_from_the_caller(api: Api) -> None:
     api.script(
-        "POST /api/models/ada/new/preupload/main", Fault("refuse", status=429, retry_after=3600)
+        "POST /api/models/tester/new/preupload/main", Fault("refuse", status=429, retry_after=3600)
     )
     begun = time.monotonic()
     with pytest.raises(errors.RateLimited) as caught:
-        hub(api).commit("ada/new", [CommitOperationAdd("a.txt", b"a")], "m")
+        hub(api).commit("tester/new", [CommitOperationAdd("a.txt", b"a")], "m")
     assert caught.value.retry_after == 3600
     assert time.monotonic() - begun < 2
     assert len(api.requests) == 1
@@ -190,9 +190,9 @@ def test_what_comes_instead_of_an_answer_is_our_error(
 ) -> None:
     api.script("POST /api/repos/create", fault, always=True)
     with pytest.raises(expected) as caught:
-        hub(api).once("creating ada/new", lambda hf: hf.create_repo("ada/new"))
+        hub(api).once("creating tester/new", lambda hf: hf.create_repo("tester/new"))
     assert type(caught.value) is expected
-    assert "creating ada/new" in str(caught.value)
+    assert "creating tester/new" in str(caught.value)
     assert caught.value.status == (200 if expected is errors.MalformedAnswer else None)
     request = getattr(caught.value.__cause__, "_request", None)
     assert request is None or "authorization" not in request.headers
@@ -215,16 +215,16 @@ def test_the_users_own_calls_keep_their_client_and_have_no_bound(api: Api) -> No
     assert client.timeout.read is None
     api.script("GET /api/whoami-v2", Fault("slow", seconds=0.6))
     mine = huggingface_hub.HfApi(endpoint=api.origin, token="hf_own")
-    assert mine.whoami()["name"] == "ada"
+    assert mine.whoami()["name"] == "tester"
 
 
 def test_it_is_silent_and_loudness_comes_back(api: Api, capfd: pytest.CaptureFixture[str]) -> None:
     before = hub_logging.get_verbosity(), are_progress_bars_disabled()
-    api.script("POST /api/models/ada/new/preupload/main", Fault("refuse", status=500))
+    api.script("POST /api/models/tester/new/preupload/main", Fault("refuse", status=500))
 
     def work() -> None:
         files = [CommitOperationAdd("a.txt", b"a"), CommitOperationAdd("b/c.zip", b"c")]
-        hub(api).commit("ada/new", files, "m")
+        hub(api).commit("tester/new", files, "m")
 
     workers = [threading.Thread(target=work) for _ in range(3)]
     for one in workers:
