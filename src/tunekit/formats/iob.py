@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from ..shapes import Example, Marks, Passage, Shape, Span
 from .base import Container, Header, Undecoded
 
-__all__ = ["Conll", "Tag", "UnknownTag", "is_tag", "spans_of_tags"]
+__all__ = ["Conll", "Tag", "UnknownTag", "is_tag", "spans_of_tags", "tag_of"]
 
 OUTSIDE = "O"
 BEGINS = frozenset("BSUW")
@@ -87,6 +87,12 @@ class Conll:
 def is_tag(text: str) -> bool:
     """Whether a text is a tag, or several with commas between."""
     return text == OUTSIDE or _ONE.fullmatch(text) is not None
+
+
+def tag_of(text: str) -> Tag | None:
+    """What a single tag says; ``None`` where it is no tag, or O."""
+    tag = _tag(text)
+    return None if tag is _NO_TAG else tag
 
 
 def spans_of_tags(tags: Iterable[str]) -> list[Span]:

@@ -22,7 +22,7 @@ from .loading import Kept
 from .option_tuning import KINDS
 from .scorer import Scorer
 
-__all__ = ["Options", "answering", "scorer_of"]
+__all__ = ["Options", "answering", "probabilities_of", "scorer_of"]
 
 #: Questions that are computed together. Many have many texts of equal length.
 AT_ONCE = 256
@@ -55,7 +55,7 @@ class Options:
         for question in questions:
             own = tuple(scores[at : at + len(question.options)])
             at += len(own)
-            orders.append(Order(own, _probabilities(own)))
+            orders.append(Order(own, probabilities_of(own)))
         return orders
 
 
@@ -90,7 +90,8 @@ def scorer_of(kept: Kept) -> Scorer:
     return scorer.eval()
 
 
-def _probabilities(scores: Sequence[float]) -> tuple[float, ...]:
+def probabilities_of(scores: Sequence[float]) -> tuple[float, ...]:
+    """How likely each option is the best, given the scores of all."""
     if not scores:
         return ()
     highest = max(scores)

@@ -178,7 +178,15 @@ def _load_tokenizer(base: Base, path: Path, max_length: int) -> Any:
     return tokenizer
 
 
-def load_module(base: Base, path: Path, loader: str, dtype: torch.dtype, **options: Any) -> Any:
+def load_module(
+    base: Base,
+    path: Path,
+    loader: str,
+    dtype: torch.dtype,
+    *,
+    whole: bool = False,
+    **options: Any,
+) -> Any:
     """A base model's module in evaluation mode.
 
     Args:
@@ -186,6 +194,7 @@ def load_module(base: Base, path: Path, loader: str, dtype: torch.dtype, **optio
         path: the folder it is in.
         loader: the class of transformers that loads it.
         dtype: of its weights.
+        whole: whether what has no part in a text's vector has to be there, too.
         options: further ones of ``from_pretrained``.
 
     Raises:
@@ -216,7 +225,7 @@ def load_module(base: Base, path: Path, loader: str, dtype: torch.dtype, **optio
             f"{base.name}: transformers can't load {path} ({first_line(error)}). "
             "Name another base model, or put this one there again."
         ) from error
-    _require_all(base, path, report)
+    _require_all(base, path, report, whole)
     return model.eval()
 
 
@@ -275,11 +284,11 @@ def _attending(build: Callable[[str], Any]) -> Any:
     return build("eager")
 
 
-def _require_all(base: Base, path: Path, report: Any) -> None:
+def _require_all(base: Base, path: Path, report: Any, whole: bool) -> None:
     """Whatever the file didn't fill has random numbers, and nobody would notice."""
     mismatched = [name for name, *_ in report["mismatched_keys"]]
     for names, what in ((report["missing_keys"], "lacks"), (mismatched, "has another size of")):
-        if wanting := sorted(name for name in names if not unused(name)):
+        if wanting := sorted(name for name in names if not (_counted if whole else unused)(name)):
             more = f" and {len(wanting) - SHOWN_NAMES} more" * (len(wanting) > SHOWN_NAMES)
             raise WeightsError(
                 f"{base.name}: the file of weights in {path} {what} "
@@ -290,8 +299,11 @@ def _require_all(base: Base, path: Path, report: Any) -> None:
 
 def unused(name: str) -> bool:
     """Whether a tensor has no part in a text's vector: the pooler's, and what isn't learnt."""
-    *modules, last = name.split(".")
-    return "pooler" in modules or last in COUNTED
+    return "pooler" in name.split(".")[:-1] or _counted(name)
+
+
+def _counted(name: str) -> bool:
+    return name.rpartition(".")[2] in COUNTED
 
 
 def first_line(error: BaseException) -> str:

@@ -13,7 +13,8 @@ import torch
 from ..shapes import Question
 from .base_model import BaseModel
 from .pooled import Text, Tokens
-from .scorer import Features, Scorer, asked
+from .questions import asked
+from .scorer import Features, Scorer
 
 __all__ = ["CrossEncoder"]
 

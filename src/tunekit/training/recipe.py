@@ -35,6 +35,7 @@ Method: TypeAlias = Literal[
     "bi-encoder",
     "cross-encoder",
     "zero-shot",
+    "stock",
 ]
 
 

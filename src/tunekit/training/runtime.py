@@ -24,6 +24,12 @@ ANSWERING = {
     Shape.PAIR: "language.conversing",
     Shape.TEXT_TO_TEXT: "language.rewriting",
 }
+#: The same for models whose head transformers knows. Those that write are all alike.
+STOCK = {
+    Shape.LABELLED: "stock.labels",
+    Shape.SPANNED: "stock.tags",
+    Shape.RANKED: "stock.reward",
+}
 
 
 class Runtime(Protocol):
@@ -67,7 +73,8 @@ def load(
         ConfigError: this machine has no such device.
     """
     card = read_card(artifact)
-    module = importlib.import_module(f".{ANSWERING[card.shape]}", __package__)
+    ways = ANSWERING | STOCK if card.method == "stock" else ANSWERING
+    module = importlib.import_module(f".{ways[card.shape]}", __package__)
     kept = Kept(card, artifact, base_path, device, threads, precision, writing)
     runtime: Runtime = module.answering(kept)
     return runtime

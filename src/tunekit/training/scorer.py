@@ -15,7 +15,7 @@ from .loop import Group
 from .pooled import Text, Tokens, pooled, tokens_of
 from .trained_weights import trainable
 
-__all__ = ["Features", "Rates", "Scorer", "asked"]
+__all__ = ["Features", "Rates", "Scorer"]
 
 
 class Rates(NamedTuple):
@@ -115,10 +115,3 @@ class Scorer(torch.nn.Module, ABC):
             Group(list(trainable(self.model)), rates.base, rates.weight_decay),
             Group([self.head], rates.head, rates.weight_decay),
         ]
-
-
-def asked(question: Question) -> str:
-    """The question as it is read. What is read along comes behind it, so that it is cut first."""
-    if question.context is None:
-        return question.question
-    return f"{question.question}\n\n{question.context}"

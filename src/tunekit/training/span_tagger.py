@@ -56,9 +56,11 @@ class Tagger(torch.nn.Module):
 
 
 def tag_logits(
-    module: Tagger, windows: Sequence[Window], device: torch.device
+    module: torch.nn.Module, windows: Sequence[Window], device: torch.device
 ) -> Iterator[tuple[list[int], list[torch.Tensor]]]:
     """Logits (tokens judged, tags) of windows by place, batch by batch, on the CPU.
+
+    ``module`` is called as a :class:`Tagger` is.
 
     A batch has windows of equal length only: nothing is padded, so the logits of a window don't
     depend on what else is asked.
@@ -81,7 +83,11 @@ def tag_logits(
 
 
 def _logits(
-    module: Tagger, ids: torch.Tensor, types: torch.Tensor, device: torch.device, at_once: int
+    module: torch.nn.Module,
+    ids: torch.Tensor,
+    types: torch.Tensor,
+    device: torch.device,
+    at_once: int,
 ) -> torch.Tensor:
     """Logits of windows of equal length, so many at once, on the CPU."""
     with torch.inference_mode():

@@ -85,10 +85,15 @@ class Windows:
         return encoded
 
     def _reading(self, text: str, encoding: Any, context: list[int]) -> Reading:
-        ids: list[int] = encoding.ids
         offsets = tight(text, encoding.offsets)
+        windows, unread = self.cut(encoding.ids, context)
+        return Reading(offsets, windows, unread)
+
+    def cut(self, ids: list[int], context: list[int]) -> tuple[list[Window], int]:
+        """The windows over the tokens of a text and of its context, and how many of the latter go
+        unread. No text has no windows."""
         if not ids:
-            return Reading([], [], len(context))
+            return [], len(context)
         layout = self._pair if context else self._alone
         room = max(1, self._max_length - layout.special)
         least = int(room * FOR_CONTEXT) if len(ids) > room else 0
@@ -97,7 +102,7 @@ class Windows:
             layout = self._alone
         room = max(1, self._max_length - layout.special - len(shown))
         windows = [layout.window(ids, shown, *cut) for cut in _cuts(len(ids), room)]
-        return Reading(offsets, windows, len(context) - len(shown))
+        return windows, len(context) - len(shown)
 
 
 class _Layout(NamedTuple):

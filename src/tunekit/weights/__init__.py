@@ -13,7 +13,14 @@ from ..errors import WeightsError, did_you_mean
 from .catalogue import CATALOGUE, Entry
 from .catalogued import find, look
 from .converted import note_conversion, place_of
-from .folder import BaseWeights, Family, fingerprints, read_folder, verify
+from .folder import (
+    BaseWeights,
+    Family,
+    fingerprints,
+    read_folder,
+    read_stock_folder,
+    verify,
+)
 from .hosted import HOSTED, Hosted, training_bytes
 from .hub import cached_repo, fetch_repo
 from .sizes import Size, read_size
@@ -38,6 +45,7 @@ __all__ = [
     "note_conversion",
     "place_of",
     "read_folder",
+    "read_stock_folder",
     "token_counter",
     "training_bytes",
     "verify",

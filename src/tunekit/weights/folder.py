@@ -12,7 +12,14 @@ import orjson
 
 from ..errors import WeightsError
 
-__all__ = ["BaseWeights", "Family", "fingerprints", "read_folder", "verify"]
+__all__ = [
+    "BaseWeights",
+    "Family",
+    "fingerprints",
+    "read_folder",
+    "read_stock_folder",
+    "verify",
+]
 
 #: What a base model does: it makes vectors of a text, goes on with one, or answers one.
 Family: TypeAlias = Literal["encoder", "causal", "seq2seq"]
@@ -103,6 +110,18 @@ def read_folder(folder: Path, *, name: str, files: Mapping[str, str] | None = No
         limit=limit,
         family=family,
     )
+
+
+def read_stock_folder(folder: Path, *, name: str) -> BaseWeights:
+    """Describe a model in a folder that is asked as it is, head and tokenizer included.
+
+    Raises:
+        WeightsError: as for :func:`read_folder`.
+    """
+    found = read_folder(folder, name=name)
+    more = [one for one in OPTIONAL_OF_GENERATORS if (folder / one).is_file()]
+    files = {**found.files, **fingerprints(folder, set(more) - set(found.files))}
+    return found._replace(files=files)
 
 
 def fingerprints(folder: Path, files: Iterable[str]) -> dict[str, str]:

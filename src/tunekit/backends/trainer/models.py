@@ -26,6 +26,7 @@ from ...weights import verify
 from .bases import base_weights
 from .kept import BASE
 from .recipes import Machine
+from .stock import FOLDER
 
 if TYPE_CHECKING:
     from ...training.runtime import Runtime
@@ -35,6 +36,8 @@ __all__ = ["Models", "Place", "require_extra"]
 NEEDED = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft")
 #: Loaded models that are kept: each holds its base weights in memory.
 LOADED_AT_ONCE = 3
+#: Where the models of a kind are, under the home.
+KEPT: Mapping[str, str] = {"run": "runs", "baseline": "baselines", "hub": "hub-models"}
 
 T = TypeVar("T")
 
@@ -48,7 +51,8 @@ class Place(NamedTuple):
 
 
 class Models:
-    """The models of one backend. A model's id is ``run:ID``, ``baseline:ID`` or ``folder:PATH``."""
+    """The models of one backend. A model's id is ``run:ID``, ``baseline:ID``, ``hub:ID`` or
+    ``folder:PATH``."""
 
     def __init__(self, home: Path, machine: Machine) -> None:
         self._home = home
@@ -151,7 +155,8 @@ class Models:
             files = dict(read_card(artifact).base.files)
             return Place(artifact, artifact / BASE, tuple(sorted(files)))
         recipe = Recipe.read(artifact.parent / "recipe.json")
-        return Place(artifact, self._base(recipe), tuple(name for name, _ in recipe.base.files))
+        base = self._base(recipe, artifact.parent)
+        return Place(artifact, base, tuple(name for name, _ in recipe.base.files))
 
     def baseline(self, recipe: Recipe, descriptions: Mapping[str, str]) -> str:
         """The id of the model that answers by similarity to descriptions; made if need be."""
@@ -167,13 +172,16 @@ class Models:
         kind, _, where = model.partition(":")
         if kind == "folder":
             return Path(where)
-        if kind in ("run", "baseline"):
-            return self._home / f"{kind}s" / Path(where).name / "artifact"
+        if kind in KEPT:
+            return self._home / KEPT[kind] / Path(where).name / "artifact"
         raise ModelError(f"no model {model!r} on this machine. A ref is run:ID, or a folder.")
 
-    def _base(self, recipe: Recipe) -> Path:
-        """The base weights of a recipe, found again by name where they were moved."""
+    def _base(self, recipe: Recipe, own: Path) -> Path:
+        """The base weights of a recipe, found again in the model's ``own`` folder or by name where
+        they were moved."""
         folder = Path(recipe.base_path)
+        if not folder.is_dir():
+            folder = own / FOLDER
         if not folder.is_dir():
             folder = base_weights(recipe.base.name, home=self._home).path
         verify(

@@ -13,9 +13,17 @@ import torch
 from ...errors import ConfigError, WeightsError
 from ..base_model import AdapterHabit, BaseModel, first_line, load_module, quiet
 from ..language_costs import LORA_RANK
+from ..recipe import Base
 from .speech import Speech
 
-__all__ = ["LanguageModel", "QuantisedModel", "narrowed", "recomputes", "with_cache"]
+__all__ = [
+    "LanguageModel",
+    "QuantisedModel",
+    "narrowed",
+    "read_tokenizer",
+    "recomputes",
+    "with_cache",
+]
 
 
 class LanguageModel(BaseModel):
@@ -56,22 +64,29 @@ class LanguageModel(BaseModel):
         self.module.enable_input_require_grads()
 
     def _read_tokenizer(self, path: Path) -> Any:
-        from transformers import AutoTokenizer
+        return read_tokenizer(self.base, path)
 
-        if not (path / "tokenizer.json").is_file():
-            raise WeightsError(
-                f"{self.base.name}: no tokenizer.json in {path}. Put the model there again."
+
+def read_tokenizer(base: Base, path: Path) -> Any:
+    """The tokenizer in a folder, as transformers has it.
+
+    Raises:
+        WeightsError: there is none, or it can't be read.
+    """
+    from transformers import AutoTokenizer
+
+    if not (path / "tokenizer.json").is_file():
+        raise WeightsError(f"{base.name}: no tokenizer.json in {path}. Put the model there again.")
+    try:
+        with quiet():
+            return AutoTokenizer.from_pretrained(
+                path, local_files_only=True, trust_remote_code=False, use_fast=True
             )
-        try:
-            with quiet():
-                return AutoTokenizer.from_pretrained(
-                    path, local_files_only=True, trust_remote_code=False, use_fast=True
-                )
-        except Exception as error:  # tokenizers raises bare Exception
-            raise WeightsError(
-                f"{self.base.name}: the tokenizer in {path} can't be read ({first_line(error)}). "
-                "Put the model there again."
-            ) from error
+    except Exception as error:  # tokenizers raises bare Exception
+        raise WeightsError(
+            f"{base.name}: the tokenizer in {path} can't be read ({first_line(error)}). "
+            "Put the model there again."
+        ) from error
 
 
 class QuantisedModel(LanguageModel):
