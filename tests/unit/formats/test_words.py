@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,6 @@ def test_words(text: str, words: list[str]) -> None:
 def test_words_are_all_of_a_text_but_its_white_space(text: str) -> None:
     places = words_of(text)
     assert all(start < end for start, end in places)
-    assert all(before[1] <= after[0] for before, after in zip(places, places[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(places))
     whole = "".join(text[start:end] for start, end in places)
     assert whole == "".join(one for one in text if not one.isspace())

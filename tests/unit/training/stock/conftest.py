@@ -27,6 +27,7 @@ def tokenizer_of(folder: Path) -> Any:
         cls_token="[CLS]",
         sep_token="[SEP]",
         model_max_length=64,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
 
 
