@@ -194,7 +194,7 @@ class TrainerBackend:
         return ModelRef(self.name, f"folder:{folder.resolve()}")
 
     def exports(self, ref: ModelRef) -> Sequence[str]:
-        return kinds_of(read_card(self._models.place(ref.id).artifact).shape)
+        return kinds_of(read_card(self._models.place(ref.id).artifact))
 
     def export(self, ref: ModelRef, kind: str, folder: Path, serving: Serving) -> None:
         require_extra(self.name)

@@ -23,6 +23,8 @@ __all__ = ["export", "kinds_of"]
 
 READING = ("onnx", "safetensors")
 WRITING = ("safetensors", "gguf", "gguf-q8_0")
+#: Of a model that transformers loads as it is.
+STOCK = ("safetensors",)
 KINDS: Mapping[Shape, tuple[str, ...]] = {
     Shape.LABELLED: READING,
     Shape.SPANNED: READING,
@@ -34,9 +36,10 @@ KINDS: Mapping[Shape, tuple[str, ...]] = {
 PRECISIONS = {"gguf": "f16", "gguf-q8_0": "q8_0"}
 
 
-def kinds_of(shape: Shape) -> tuple[str, ...]:
-    """What models of a shape can be written as."""
-    return KINDS.get(shape, ())
+def kinds_of(card: Artifact) -> tuple[str, ...]:
+    """What a model can be written as."""
+    kinds = KINDS.get(card.shape, ())
+    return STOCK if card.method == "stock" and kinds == READING else kinds
 
 
 def export(card: Artifact, place: Place, kind: str, folder: Path, serving: Serving) -> None:
@@ -55,6 +58,11 @@ def export(card: Artifact, place: Place, kind: str, folder: Path, serving: Servi
         from ...training.loading import Kept
 
     kept = Kept(card, place.artifact, place.base, device="cpu", precision="fp32")
+    if kinds_of(card) == STOCK:
+        from ...training.stock.exporting import write_stock
+
+        write_stock(kept, folder, temperature=serving.temperature)
+        return
     if card.shape not in (Shape.CHAT, Shape.PAIR):
         _writer(kind)(kept, folder, temperature=serving.temperature)
         return
