@@ -27,8 +27,10 @@ from .errors import (
     did_you_mean,
 )
 from .findings import Finding
+from .hub import SCHEME, load_from_hub
 from .job import Job
-from .model import Model, open_model
+from .model import Model
+from .opening import open_model
 from .planning import Plan, Setup
 from .resolving import (
     backend_for,
@@ -254,15 +256,19 @@ def list_formats() -> Formats:
 
 
 def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
-    """A model: from a folder, a name in config, ``run:ID`` or ``BACKEND:MODEL-ID``.
+    """A model: from a folder, a name in config, the Hugging Face Hub, ``run:ID`` or
+    ``BACKEND:MODEL-ID``.
 
     Args:
         path_or_ref: a folder that :meth:`Model.save` wrote; an alias in config's ``models``;
-            ``"run:ID"`` for a finished job; ``"BACKEND:MODEL-ID"`` for a model at a provider.
+            ``"hf://user/repo"`` (``"…@revision"``) for a model on the Hub, one that tunekit saved
+            or one of transformers; ``"run:ID"`` for a finished job; ``"BACKEND:MODEL-ID"`` for a
+            model at a provider.
         task: what the model does, where the reference doesn't say.
 
     Raises:
         ModelError: there is no model there, or a damaged one.
+        WeightsError: the Hub has no such repository, or can't be reached.
         JobFailed: the run has none.
     """
     if not isinstance(path_or_ref, str | Path):
@@ -282,6 +288,8 @@ def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
 def _load_ref(ref: str, task: Task | None) -> Model:
     """The model of a reference that is no path and no alias."""
     config = current_config()
+    if ref.startswith(SCHEME):
+        return load_from_hub(ref, task, config.home)
     scheme, _, rest = ref.partition(":")
     if scheme == "run" and rest:
         return attach(rest).result()

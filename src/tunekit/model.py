@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import loop
 from .backends.abilities import Keeps, Serving, Writes, exporter
 from .backends.base import Backend, Batches, ModelRef, Predicts
-from .backends.registry import build_backend
 from .data.dataset import Dataset
 from .durable import new_folder, write_file
 from .errors import DataError, InputError, ModelError, UnsupportedTask
 from .model_card import model_card
-from .model_file import Kind, SavedModel, read_model_file, stored_task
+from .model_file import Kind, SavedModel
 from .planning import BackendSpec
 from .shapes import Asked, Failure, Input, Outcome, Shape, Turns
 from .tasks.base import Prompt, Task
@@ -328,6 +327,36 @@ class Model:
             write_file(folder / "README.md", model_card(self).encode())
         return path
 
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        private: bool = True,
+        token_env: str = "HF_TOKEN",  # noqa: S107 - a variable's name
+        revision: str | None = None,
+        overwrite: bool = False,
+    ) -> str:
+        """Save to a repository on the Hugging Face Hub, with its card, in one commit.
+
+        Args:
+            repo: ``"user/name"``; made where it isn't there.
+            private: a new repository is; one that is there has to be.
+            token_env: the environment variable with a token that may write.
+            revision: a branch, made where it isn't there.
+            overwrite: write into a repository that holds something else than a model of tunekit.
+
+        Returns:
+            ``"hf://user/name@commit"``, for :func:`tunekit.load`.
+
+        Raises:
+            UnsupportedTask: the model is a provider's, and has no weights here.
+            ModelError: the repository holds something else, is public, or the Hub refused.
+            AuthenticationFailed, ConnectionFailed: no token; no Hub.
+        """
+        from .publishing import Place, push
+
+        return push(self, Place(repo, private, token_env, revision, overwrite))
+
     def export(self, kind: str, path: str | Path) -> Path:
         """Write the model in another tool's format, into a new folder with a card.
 
@@ -369,29 +398,3 @@ class _Answering:
 
     def as_input(self, asked: Asked) -> Input:
         return self._model.task.input(asked, self._model.shape, self._model.prompt)
-
-
-def open_model(folder: Path, home: Path, task: Task | None = None) -> Model:
-    """The model that :meth:`Model.save` wrote.
-
-    Raises:
-        ModelError: the folder holds none, or a damaged one.
-    """
-    saved = read_model_file(folder)
-    spec = BackendSpec(*saved.backend)
-    backend = build_backend(spec, home=home)
-    ref = ModelRef(spec.name, saved.ref)
-    if isinstance(backend, Keeps):
-        ref = backend.open(folder / "artifact")
-    return Model(
-        task=task or stored_task(saved.task),
-        kind=saved.kind,
-        ref=ref,
-        prompt=saved.prompt,
-        shape=saved.shape,
-        base=saved.model,
-        spec=spec,
-        backend=backend,
-        temperature=saved.temperature,
-        provenance=saved.provenance,
-    )

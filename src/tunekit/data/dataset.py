@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 import orjson
 
@@ -17,7 +17,7 @@ from ..errors import InputError, did_you_mean
 from ..findings import Finding
 from ..tasks.base import Row, Task
 from .checks import Findings, check
-from .frames import frame_of, records_of
+from .exchange import Exchange
 from .layout import Columns
 from .mending import Fixed, mend
 from .reading import open_source, task_options
@@ -27,14 +27,10 @@ from .sources import MemorySource, copied
 from .splitting import draw, split_positions
 from .table import Rows, Table
 
-if TYPE_CHECKING:
-    import datasets
-    import pandas
-
 __all__ = ["Dataset"]
 
 
-class Dataset:
+class Dataset(Exchange):
     """Rows of one task.
 
     A data set is a source that can be opened again, a task whose labels are resolved, and a
@@ -107,41 +103,6 @@ class Dataset:
         check_task(task)
         records = copied(rows)
         return cls(*scanned(MemorySource(records, "rows", task), task, {}, "raise"))
-
-    @classmethod
-    def from_pandas(
-        cls,
-        frame: pandas.DataFrame,
-        task: Task,
-        *,
-        columns: Columns | None = None,
-        **reader_options: Any,
-    ) -> Dataset:
-        """A data set from a pandas frame. The rows are copied; missing values become ``None``."""
-        check_task(task)
-        records, names = records_of(frame)
-        source = MemorySource(records, "frame", task, columns, names)
-        return cls(*scanned(source, task, task_options(task, reader_options), "raise"))
-
-    @classmethod
-    def from_hf(
-        cls,
-        dataset: datasets.Dataset,
-        task: Task,
-        *,
-        columns: Columns | None = None,
-        **reader_options: Any,
-    ) -> Dataset:
-        """A data set from a Hugging Face ``datasets.Dataset``, which stays where it is (on disk).
-
-        Class labels that are stored as numbers become their names.
-        """
-        from .hub import HubRecords
-
-        check_task(task)
-        records = HubRecords(dataset)
-        source = MemorySource(records, "dataset", task, columns, records.columns)
-        return cls(*scanned(source, task, task_options(task, reader_options), "raise"))
 
     # --- what it is -----------------------------------------------------------------------------
 
@@ -385,13 +346,3 @@ class Dataset:
         if path is None:
             return list(records_in(self, format))
         return write_in(self, format, Path(path))
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """The rows as a pandas frame: the task's fields, then ``meta``."""
-        return frame_of(records_in(self, "jsonl"))
-
-    def to_hf(self) -> datasets.Dataset:
-        """The rows as a Hugging Face ``datasets.Dataset``."""
-        from .hub import to_hub
-
-        return to_hub(list(records_in(self, "jsonl")))

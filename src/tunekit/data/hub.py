@@ -1,16 +1,30 @@
-"""To and from Hugging Face ``datasets``. What is imported here is what the caller already uses."""
+"""To and from Hugging Face ``datasets``: its tables, and data sets on the Hub by its own client.
+
+The library decides which Hub is asked (``HF_ENDPOINT``, as it was when it was imported) and where
+files are kept. *Not run* against the real Hub so far: a scripted one stands in for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
-from ..errors import InputError, MissingExtra
+from ..errors import AuthenticationFailed, DataError, InputError
+from ..weights.hub import failures, reason_of, require_private
+from .hub_rows import as_table_of_hub, library
 
 if TYPE_CHECKING:
     import datasets
 
-__all__ = ["HubRecords", "to_hub"]
+    from .dataset import Dataset
+
+__all__ = ["HubRecords", "fetched", "push"]
+
+#: A name on the Hub, and no path of this machine.
+DATA_SET = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 class HubRecords(Sequence[Mapping[str, Any]]):
@@ -24,10 +38,10 @@ class HubRecords(Sequence[Mapping[str, Any]]):
             )
         self._dataset = dataset
         self.columns: list[str] = dataset.column_names
-        self._names = {
-            column: feature.int2str
+        self._named = {
+            column: named
             for column, feature in dataset.features.items()
-            if hasattr(feature, "int2str")
+            if (named := _naming(feature)) is not None
         }
 
     def __len__(self) -> int:
@@ -41,23 +55,96 @@ class HubRecords(Sequence[Mapping[str, Any]]):
         if isinstance(index, int):
             return self[index : index + 1][0]
         columns = self._dataset[index]
-        cells = zip(*columns.values(), strict=True)
-        return [self._named(dict(zip(columns, one, strict=True))) for one in cells]
-
-    def _named(self, record: dict[str, Any]) -> dict[str, Any]:
-        for column, name in self._names.items():
-            number = record[column]
-            # Unlabelled parts of a data set have -1 for a class.
-            record[column] = None if number is None or number < 0 else name(number)
-        return record
+        cells = [
+            map(self._named[name], column) if name in self._named else column
+            for name, column in columns.items()
+        ]
+        return [dict(zip(columns, one, strict=True)) for one in zip(*cells, strict=True)]
 
 
-def to_hub(records: list[dict[str, Any]]) -> datasets.Dataset:
-    """Records as a ``datasets.Dataset``."""
+def _naming(feature: Any) -> Callable[[Any], Any] | None:
+    """What puts names in the place of class numbers, however deep; ``None`` where there are
+    none."""
+    if hasattr(feature, "int2str"):
+        # Unlabelled parts of a data set have -1 for a class.
+        return lambda number: None if number is None or number < 0 else feature.int2str(number)
+    if isinstance(feature, dict):
+        inside = {name: named for name, one in feature.items() if (named := _naming(one))}
+        if not inside:
+            return None
+        return lambda cell: (
+            cell
+            and {name: inside[name](one) if name in inside else one for name, one in cell.items()}
+        )
+    inner = _naming(feature.feature) if hasattr(feature, "feature") else None
+    if inner is None:
+        return None
+    return lambda cells: cells and [inner(one) for one in cells]
+
+
+def fetched(
+    repo: str, *, split: str, revision: str | None, config: str | None, token_env: str
+) -> datasets.Dataset:
+    """One part of a data set on the Hub.
+
+    Raises:
+        InputError: that is no name of one.
+        MissingExtra: datasets isn't installed.
+        DataError: there is no such part, or the Hub can't be reached.
+    """
+    if not DATA_SET.fullmatch(str(repo)):
+        raise InputError(f"repo={repo!r} is no name of a data set such as 'user/name'")
+    hub = library("from_hub")
+    token = _token(token_env)
+    with _refusals(hub, f"{repo} ({split}) couldn't be read from the Hub", token_env, token):
+        return hub.load_dataset(repo, config, split=split, revision=revision, token=token)
+
+
+def push(data: Dataset, repo: str, *, private: bool, split: str, token_env: str) -> str:
+    """Write a data set as one part of a data set on the Hub.
+
+    Raises:
+        InputError: that is no name of one.
+        MissingExtra: datasets isn't installed.
+        AuthenticationFailed: there is no token.
+        DataError: the repository is public, the Hub refused, or it can't be reached.
+    """
+    if not DATA_SET.fullmatch(str(repo)):
+        raise InputError(f"repo={repo!r} is no name of a data set such as 'user/name'")
+    hub = library("push_to_hub")
+    table = as_table_of_hub(data, "push_to_hub")
+    token = _token(token_env)
+    if token is None:
+        raise AuthenticationFailed(
+            f"the environment variable {token_env} holds no key. Set it and try again.",
+            backend="hub",
+        )
+    with _refusals(hub, f"{repo} ({split}) couldn't be pushed", token_env, token):
+        if private:
+            require_private(repo, endpoint=hub.config.HF_ENDPOINT, token=token)
+        made = table.push_to_hub(repo, split=split, private=private, token=token)
+    return f"{repo}@{made.oid}"
+
+
+def _token(token_env: str) -> str | None:
+    return os.environ.get(token_env, "").strip() or None
+
+
+@contextmanager
+def _refusals(hub: Any, what: str, token_env: str, token: str | None) -> Iterator[None]:
+    """Refusals of the Hub and of the library in words of ours, without the token."""
+    bars = hub.utils.logging.is_progress_bar_enabled()
+    hub.utils.logging.disable_progress_bar()
     try:
-        import datasets
-    except ModuleNotFoundError as error:
-        if error.name != "datasets":
-            raise
-        raise MissingExtra("to_hf needs datasets.", extra="hf") from error
-    return datasets.Dataset.from_list(records)
+        yield
+    except DataError:
+        raise
+    except (*failures(), hub.exceptions.DatasetsError) as error:
+        said = reason_of(error).replace(token or "\0", "***")
+        raise DataError(
+            f"{what}: {said}. Check the name, the part and the network, and that the token in "
+            f"{token_env} may do this where the data set is private."
+        ) from error
+    finally:
+        if bars:
+            hub.utils.logging.enable_progress_bar()

@@ -22,18 +22,21 @@ from .folder import (
     verify,
 )
 from .hosted import HOSTED, Hosted, training_bytes
-from .hub import cached_repo, fetch_repo
+from .hub import SAVED, cached_repo, fetch_model, fetch_repo
 from .sizes import Size, read_size
 from .tokens import TokenCounter, load_tokenizer, token_counter
 
 __all__ = [
     "CATALOGUE",
     "HOSTED",
+    "HUB_ID",
+    "SAVED",
     "BaseWeights",
     "Family",
     "Hosted",
     "Size",
     "TokenCounter",
+    "fetch_model",
     "fingerprints",
     "here",
     "known_family",
@@ -51,6 +54,7 @@ __all__ = [
     "verify",
 ]
 
+#: ``org/name``, and ``@revision`` where one is wanted.
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 

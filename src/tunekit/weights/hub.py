@@ -10,16 +10,28 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingExtra, WeightsError
+from ..errors import DataError, MissingExtra, WeightsError
 from .catalogue import Entry
 from .sources import Unavailable, copy_pinned
 
-__all__ = ["cached_repo", "fetch_pinned", "fetch_repo"]
+__all__ = [
+    "SAVED",
+    "cached_repo",
+    "failures",
+    "fetch_model",
+    "fetch_pinned",
+    "fetch_repo",
+    "hub_endpoint",
+    "probe",
+    "quiet",
+    "reason_of",
+    "require_private",
+]
 
 CONNECT_SECONDS = 5.0
 #: A name and a password in a URL.
@@ -45,6 +57,17 @@ WANTED = (
     "vocab.json",
     "vocab.txt",
 )
+#: The file that says that a repository is a model which tunekit saved, and what such a one has.
+SAVED = "model.json"
+WANTED_OF_SAVED = (
+    SAVED,
+    "README.md",
+    "artifact/*.jinja",
+    "artifact/*.json",
+    "artifact/*.model",
+    "artifact/*.safetensors",
+    "artifact/*.txt",
+)
 
 
 def fetch_pinned(entry: Entry, target: Path) -> None:
@@ -58,11 +81,11 @@ def fetch_pinned(entry: Entry, target: Path) -> None:
         import huggingface_hub as hub
     except ModuleNotFoundError as error:
         raise Unavailable("huggingface_hub isn't installed (extra: local)") from error
-    if _offline():
+    if offline():
         raise Unavailable("HF_HUB_OFFLINE is set")
-    _probe()
+    probe()
     scratch = target / ".hub"
-    with _quiet():
+    with quiet():
         for name, pin in entry.files.items():
             try:
                 file = hub.hf_hub_download(
@@ -70,18 +93,18 @@ def fetch_pinned(entry: Entry, target: Path) -> None:
                     name,
                     revision=entry.revision,
                     local_dir=scratch,
-                    endpoint=_endpoint(),
+                    endpoint=hub_endpoint(),
                     etag_timeout=CONNECT_SECONDS,
                 )
-            except _failures() as error:
-                raise Unavailable(_reason(error)) from error
+            except failures() as error:
+                raise Unavailable(reason_of(error)) from error
             with Path(file).open("rb") as stream:
                 copy_pinned(stream, target / name, pin, origin=f"the Hub ({entry.repo})")
     shutil.rmtree(scratch, ignore_errors=True)
 
 
 def fetch_repo(model: str) -> Path:
-    """The folder of a repository's snapshot in the Hub's own cache, downloaded if need be.
+    """The folder of base weights in the Hub's own cache, downloaded if need be.
 
     Args:
         model: ``"org/name"`` or ``"org/name@revision"``.
@@ -90,6 +113,20 @@ def fetch_repo(model: str) -> Path:
         MissingExtra: huggingface_hub isn't installed.
         WeightsError: no such repository, no safetensors in it, or the Hub can't be reached.
     """
+    return _fetch(model, WANTED, ())
+
+
+def fetch_model(model: str) -> Path:
+    """The same for a model that answers: one that tunekit saved, or base weights with a head.
+
+    Raises:
+        MissingExtra, WeightsError: as for :func:`fetch_repo`.
+    """
+    return _fetch(model, (*WANTED, *WANTED_OF_SAVED), (SAVED,))
+
+
+def _fetch(model: str, wanted: Sequence[str], enough: Sequence[str]) -> Path:
+    """A snapshot with what is wanted of it, if it has one of these files, or safetensors."""
     try:
         import huggingface_hub as hub
     except ModuleNotFoundError as error:
@@ -97,25 +134,27 @@ def fetch_repo(model: str) -> Path:
             f"{model!r} is a Hub id, and huggingface_hub isn't installed.", extra="local"
         ) from error
     repo, _, revision = model.partition("@")
-    options: dict[str, Any] = {"endpoint": _endpoint(), "etag_timeout": CONNECT_SECONDS}
+    options: dict[str, Any] = {"endpoint": hub_endpoint(), "etag_timeout": CONNECT_SECONDS}
     try:
-        with _quiet():
-            if _offline():
+        with quiet():
+            if offline():
                 options["local_files_only"] = True
             else:
-                _probe()
-                info = hub.HfApi(endpoint=_endpoint()).model_info(
+                probe()
+                info = hub.HfApi(endpoint=hub_endpoint()).model_info(
                     repo, revision=revision or None, timeout=4 * CONNECT_SECONDS
                 )
-                _require_safetensors(model, [one.rfilename for one in info.siblings or ()])
+                files = [one.rfilename for one in info.siblings or ()]
+                if not set(files) & set(enough):
+                    _require_safetensors(model, files)
             # By the name of the revision, not its commit: only so the cache learns the name, too.
             folder = hub.snapshot_download(
-                repo, revision=revision or None, allow_patterns=list(WANTED), **options
+                repo, revision=revision or None, allow_patterns=list(wanted), **options
             )
     except Unavailable as error:
         raise WeightsError(f"{model!r} couldn't be fetched: {error}. {_WAYS_OUT}") from error
-    except _failures() as error:
-        reason = _reason(error)
+    except failures() as error:
+        reason = reason_of(error)
         raise WeightsError(f"{model!r} couldn't be fetched: {reason}. {_WAYS_OUT}") from error
     return Path(folder)
 
@@ -132,18 +171,38 @@ def cached_repo(model: str) -> Path | None:
         return None
     repo, _, revision = model.partition("@")
     try:
-        with _quiet():
+        with quiet():
             folder = hub.snapshot_download(
                 repo,
                 revision=revision or None,
                 allow_patterns=list(WANTED),
                 local_files_only=True,
             )
-    except _failures():
+    except failures():
         return None
     # A snapshot may be there in part, such as its config.json alone.
     whole = (Path(folder) / "tokenizer.json").is_file() and any(Path(folder).glob("*.safetensors"))
     return Path(folder) if whole else None
+
+
+def require_private(repo: str, *, endpoint: str | None, token: str) -> None:
+    """Check that a data set on the Hub is private, or not there yet.
+
+    Raises:
+        DataError: it is public. Else whatever huggingface_hub raises.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        found = HfApi(endpoint=endpoint, token=token).dataset_info(repo)
+    except RepositoryNotFoundError:
+        return
+    if not found.private:
+        raise DataError(
+            f"{repo} is public, and these rows are to be private. Pass private=False, or name "
+            "another repository."
+        )
 
 
 _WAYS_OUT = (
@@ -163,11 +222,11 @@ def _require_safetensors(model: str, files: list[str]) -> None:
     raise WeightsError(f"{model!r} has no model.safetensors. Name another model.")
 
 
-def _probe() -> None:
+def probe() -> None:
     """Find out quickly whether anybody answers: huggingface_hub alone retries for half a minute."""
     import httpx2
 
-    endpoint = _endpoint() or _default_endpoint()
+    endpoint = hub_endpoint() or _default_endpoint()
     try:
         httpx2.head(endpoint, timeout=CONNECT_SECONDS)
     except httpx2.InvalidURL as error:  # whose words may have a part of a password
@@ -184,7 +243,8 @@ def _shown(endpoint: str) -> str:
     return f"{scheme}://{host}" if scheme else host
 
 
-def _endpoint() -> str | None:
+def hub_endpoint() -> str | None:
+    """The Hub that the environment names; ``None`` is huggingface_hub's own."""
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
 
 
@@ -194,12 +254,12 @@ def _default_endpoint() -> str:
     return str(constants.ENDPOINT)
 
 
-def _offline() -> bool:
+def offline() -> bool:
     names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
     return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in names)
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """What huggingface_hub raises: its own errors, and those of the HTTP client below it."""
     import httpx2
     from huggingface_hub import errors
@@ -213,7 +273,8 @@ def _failures() -> tuple[type[Exception], ...]:
     )
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """What an error says, in one line without secrets."""
     # "Not in the cache" is what huggingface_hub says last; why it looked there is the reason.
     cause = (error.__cause__ or error) if isinstance(error, FileNotFoundError) else error
     said = CREDENTIALS.sub("", str(cause))
@@ -222,7 +283,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No bars and no retry messages on the user's terminal; afterwards all is as it was."""
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import (

@@ -25,11 +25,12 @@ from ...training.stock.description import (
     Reads,
     labels_of,
     require_kind,
+    shapes_of,
     tagging_of,
 )
 from ...weights import read_stock_folder
 
-__all__ = ["FOLDER", "adopt", "without_template"]
+__all__ = ["FOLDER", "adopt", "answers_of", "reading_of", "without_template"]
 
 #: Where the files of a model are looked for, beside its artifact, once they aren't where they were.
 FOLDER = "model"
@@ -129,6 +130,26 @@ def adopt(
     write_file(target / "recipe.json", recipe.model_dump_json(indent=1).encode())
     write_file(target / "artifact" / CARD, card.model_dump_json(indent=1).encode())
     return card
+
+
+def answers_of(model_folder: Path, name: str) -> tuple[Shape, ...]:
+    """The shapes that a model in a folder gives answers of, by the class it was saved as.
+
+    Raises:
+        ModelError: its ``config.json`` can't be read.
+    """
+    return shapes_of(model_folder, name)
+
+
+def reading_of(model_folder: Path) -> Reads:
+    """How a model that ranks reads a question with an option, as far as its folder tells: a reward
+    model has a chat template, a cross-encoder reads pairs."""
+    try:
+        settings = orjson.loads((model_folder / SETTINGS).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        settings = {}
+    has_one = isinstance(settings, dict) and bool(settings.get("chat_template"))
+    return "template" if has_one or (model_folder / TEMPLATE).is_file() else "pair"
 
 
 def without_template(model_folder: Path) -> None:

@@ -12,6 +12,6 @@ def is_known(model_type: str) -> bool:
     nobody can say, and loading will tell."""
     if importlib.util.find_spec("transformers") is None:
         return True
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers import CONFIG_MAPPING
 
-    return model_type in CONFIG_MAPPING_NAMES
+    return model_type in CONFIG_MAPPING

@@ -14,7 +14,16 @@ from ...shapes import Shape
 from .architectures import is_known
 from .words import tag_names
 
-__all__ = ["READS", "TAGS", "Reads", "Tagging", "labels_of", "require_kind", "tagging_of"]
+__all__ = [
+    "READS",
+    "TAGS",
+    "Reads",
+    "Tagging",
+    "labels_of",
+    "require_kind",
+    "shapes_of",
+    "tagging_of",
+]
 
 #: What the class is called that a model of each shape was saved as.
 ENDINGS: Final[Mapping[Shape, tuple[str, ...]]] = {
@@ -43,6 +52,18 @@ class Tagging(NamedTuple):
     tags: tuple[str, ...]
 
 
+def shapes_of(folder: Path, name: str) -> tuple[Shape, ...]:
+    """The shapes that a model in a folder gives answers of, by the class it was saved as.
+
+    Raises:
+        ModelError: its ``config.json`` can't be read.
+    """
+    classes = _classes(_config(folder, name))
+    return tuple(
+        shape for shape, endings in ENDINGS.items() if any(one.endswith(endings) for one in classes)
+    )
+
+
 def require_kind(folder: Path, shape: Shape, name: str) -> None:
     """Check that the model in a folder is of the kind that gives answers of a shape.
 
@@ -50,8 +71,7 @@ def require_kind(folder: Path, shape: Shape, name: str) -> None:
         ModelError: it isn't, or nobody can say; names what it is, and a way out.
     """
     config = _config(folder, name)
-    stated = config.get("architectures")
-    classes = [str(one) for one in stated] if isinstance(stated, list) else []
+    classes = _classes(config)
     endings = ENDINGS[shape]
     if not any(one.endswith(endings) for one in classes):
         raise ModelError(
@@ -160,6 +180,11 @@ def _config(folder: Path, name: str) -> Mapping[str, Any]:
     if not isinstance(config, dict):
         raise ModelError(f"{name}: {path} has no object in it. Save the model again.")
     return config
+
+
+def _classes(config: Mapping[str, Any]) -> list[str]:
+    stated = config.get("architectures")
+    return [str(one) for one in stated] if isinstance(stated, list) else []
 
 
 def _names(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
