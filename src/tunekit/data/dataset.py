@@ -151,6 +151,11 @@ class Dataset(Exchange):
         """What the source is called."""
         return self._table.source.name
 
+    @property
+    def whole(self) -> Dataset:
+        """All rows of the source that this is a part of."""
+        return self if self._picked is None else Dataset(self._table, self.task)
+
     @cached_property
     def fingerprint(self) -> str:
         """Thirty-two hexadecimal digits that change with any row or their order.

@@ -6,6 +6,7 @@ files are kept. *Not run* against the real Hub so far: a scripted one stands in 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,11 @@ class HubRecords(Sequence[Mapping[str, Any]]):
             )
         self._dataset = dataset
         self.columns: list[str] = dataset.column_names
+        self._json = [
+            column
+            for column, feature in dataset.features.items()
+            if getattr(feature, "_type", None) == "Json"
+        ]
         self._named = {
             column: named
             for column, feature in dataset.features.items()
@@ -55,6 +61,12 @@ class HubRecords(Sequence[Mapping[str, Any]]):
         if isinstance(index, int):
             return self[index : index + 1][0]
         columns = self._dataset[index]
+        if self._json:
+            # As they are written: the library would round numbers.
+            written = self._dataset.with_format("arrow")[index]
+            for name in self._json:
+                texts = written.column(name).to_pylist()
+                columns[name] = [None if text is None else json.loads(text) for text in texts]
         cells = [
             map(self._named[name], column) if name in self._named else column
             for name, column in columns.items()

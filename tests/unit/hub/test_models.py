@@ -91,7 +91,7 @@ def test_other_peoples_files_stay(server: HubServer, model: Model) -> None:
     server.put("ada/notes", {"notes.txt": "mine"}, private=True)
     with pytest.raises(ModelError, match=r"holds something else .*notes\.txt.*overwrite=True"):
         model.push_to_hub("ada/notes")
-    assert set(server.files("ada/notes")) == {"notes.txt"}
+    assert set(server.files("ada/notes")) == {".gitattributes", "notes.txt"}
     model.push_to_hub("ada/notes", overwrite=True)
     assert {"notes.txt", "model.json"} <= set(server.files("ada/notes"))
 
