@@ -14,6 +14,7 @@ import orjson
 from ...durable import disk_errors, locked, new_folder, sweep, write_file
 from ...errors import BackendError, ConfigError, NotFound
 from ...planning import Estimate, Route, Setup, Work
+from ...shapes import Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
 from ...weights import known_family
@@ -23,6 +24,8 @@ from ..huggingface.hub import TOKEN_ENV, Hub
 from ..trainer.backend import TrainerBackend
 from ..trainer.methods import default_base
 from ..trainer.recipes import Machine
+from ..trainer.stock import adopt, without_template
+from .bases import read_base
 from .estimates import FREE, Money, estimate
 from .homecoming import measured, read_parameters, scrub
 from .methods import ROUTES
@@ -285,7 +288,7 @@ class AutoTrainBackend(TrainerBackend):
         record = orjson.loads((run.path / "job.json").read_bytes())
         method = record["route"][0]
         told = read_parameters(target)
-        self._adopt(run, record, told)
+        self._adopt(run, names, record, told)
         run.write_result(
             "succeeded",
             applied=portable(method, told, self._hardware.devices),
@@ -299,7 +302,31 @@ class AutoTrainBackend(TrainerBackend):
             except BackendError as error:
                 log.warning("%s; remove model %s by hand", error, names.model)
 
+    def _adopt(
+        self, run: RunFolder, names: Names, record: Mapping[str, Any], told: Mapping[str, Any]
+    ) -> None:
+        """Make the files that came home a model that answers here."""
+        method, shape = record["route"][0], Shape(record["route"][1])
+        folder = run.path / MODEL
+        base = run.path / "base"
+        if method in ("sft", "dpo", "orpo"):
+            brought = read_base(record["model"], base if base.is_dir() else Path(record["model"]))
+            if not brought.has_template:
+                # AutoTrain gives one of its own to a model that has none, and none was used.
+                without_template(folder)
+        reads = told.get("max_seq_length") or told.get("block_size")
+        cut = shape in (Shape.LABELLED, Shape.SPANNED, Shape.RANKED)
+        adopt(
+            folder,
+            run.path,
+            shape=shape,
+            name=names.model if self._server_folder is None else names.project,
+            labels=record["task"].get("labels") or (),
+            max_length=int(reads) if cut and reads else None,
+        )
 
+
+#: Options as they are where nobody sets them; a job stores those that differ.
 USUAL: Mapping[str, Any] = {
     "model": None,
     "runner": "space",

@@ -20,7 +20,7 @@ from ..trainer.bases import require_family
 from ..trainer.plain_tokenizer import PlainTokenizer
 from .methods import family_of
 
-__all__ = ["Base", "Spoken", "fetch_base", "hub_id"]
+__all__ = ["Base", "Spoken", "fetch_base", "hub_id", "local_base", "read_base"]
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 #: What may be missing.
@@ -68,6 +68,15 @@ class Base(NamedTuple):
         if bare and bare[0] == tokenizer.bos_token_id:
             begun = tokenizer.convert_ids_to_tokens(bare)[0]
         return Spoken(speech, ending, begun)
+
+    @property
+    def has_template(self) -> bool:
+        """Whether it brings a template for conversations.
+
+        Raises:
+            WeightsError: its tokenizer can't be read.
+        """
+        return PlainTokenizer(self._weights()).chat_template is not None
 
     def require(self, method: str) -> None:
         """Refuse what can't be trained so.

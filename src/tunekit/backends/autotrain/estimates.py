@@ -21,6 +21,7 @@ __all__ = ["Money", "estimate"]
 
 #: A text of which less than a hundredth is read went astray.
 HARDLY = 100
+TOLD = "tokens are told from characters: the base model isn't on this machine"
 FREE = "spaces-cpu-basic"
 #: What a server trains without being told of validation rows.
 UNJUDGED = ("sft", "reward", "dpo", "orpo")
@@ -171,7 +172,7 @@ def _inside_words(setup: Setup, row: object) -> int:
         return 0
     labels = tuple(getattr(setup.task, "labels", None) or ())
     found = 0
-    for example in setup.task.lower(row, Shape.SPANNED, setup.prompt):  # type: ignore[arg-type]
+    for example in setup.task.lower(row, Shape.SPANNED, setup.prompt):
         match example:
             case (Passage(text), Marks(spans)):
                 found += len(tagged_words(text, spans, labels).misaligned)

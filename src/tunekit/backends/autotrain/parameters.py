@@ -193,7 +193,13 @@ def _shares(backend: str, applied: Mapping[str, Any], devices: int) -> tuple[int
 
 
 def parameters(
-    backend: str, method: str, applied: Mapping[str, Any], *, devices: int, length: int
+    backend: str,
+    method: str,
+    applied: Mapping[str, Any],
+    *,
+    devices: int,
+    length: int,
+    limit: int,
 ) -> dict[str, Any]:
     """Settings as AutoTrain takes them.
 
@@ -203,6 +209,7 @@ def parameters(
         applied: as :func:`checked` gave them.
         devices: that share the rows of a step.
         length: the tokens that are read, where nobody names them.
+        limit: the tokens that the base model takes.
     """
     knobs = KNOBS[method]
     told = {knobs[name].name: value for name, value in applied.items()}
@@ -220,7 +227,8 @@ def parameters(
     told |= {
         "trainer": trainer,
         "block_size": length,
-        "model_max_length": length,
+        # Written down as what the trained model takes, where its tokenizer says nothing of it.
+        "model_max_length": limit,
         # Rows come as the model's own template writes them, see :mod:`.rows`.
         "chat_template": None,
         "add_eos_token": True,

@@ -21,6 +21,7 @@ import orjson
 from ...errors import DataError, MissingExtra
 from ...findings import Finding
 from ...shapes import Better, Example, Marks, Order, Passage, Question, Said, Turns, Weights
+from ...training.questions import with_option
 from ...training.rows import read_examples
 from ...training.stock.words import tag_names, tagged_words
 from .bases import Spoken
@@ -99,7 +100,7 @@ class Rows(NamedTuple):
 
 def _compared(asked: Question, scores: Sequence[float]) -> Iterator[dict[str, Any]]:
     """Each pair of options of which one is better, as a reward model reads them."""
-    texts = [scored_text(asked, option) for option in asked.options]
+    texts = [with_option(asked, option) for option in asked.options]
     for better, high in enumerate(scores):
         for worse, low in enumerate(scores):
             if high > low:
@@ -108,10 +109,6 @@ def _compared(asked: Question, scores: Sequence[float]) -> Iterator[dict[str, An
                     "chosen": texts[better],
                     "rejected": texts[worse],
                 }
-
-
-def scored_text(asked: Question, option: str) -> str:
-    return "\n\n".join([*filter(None, [asked.context]), asked.question, option])
 
 
 def write_rows(rows: Rows, source: Path, target: Path) -> int:

@@ -17,6 +17,8 @@ __all__ = ["Hardware", "Runner", "attempt_of", "parameters_of", "rows_of"]
 
 #: What is read of a text where neither the base model nor anybody else says it.
 USUAL_LENGTH, LONGEST_BLOCK, LEAST_BLOCK = 128, 1_024, 32
+#: AutoTrain's own, where neither model nor tokenizer says what it takes.
+USUAL_LIMIT = 2_048
 #: What is short of this many blocks isn't worth being cut into larger ones.
 BLOCKS = 8
 
@@ -93,6 +95,7 @@ def parameters_of(backend: str, work: Work, base: Base, data: Path, devices: int
         work.hyperparameters,
         devices=devices,
         length=_length(work.route.method, base, data),
+        limit=base.limit or USUAL_LIMIT,
     )
 
 

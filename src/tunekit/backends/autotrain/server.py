@@ -99,12 +99,12 @@ class ServerRunner:
 
     def submit(self, work: Work, journal: Journal) -> Ref:
         attempt = _Attempt(self, work, journal)
-        times = {"settle": self._settle, "timeout": self.client.timeout}
-        started = find_started(attempt, journal, **times)
+        settle, timeout = self._settle, self.client.timeout
+        started = find_started(attempt, journal, settle=settle, timeout=timeout)
         if started is not None:
             return started
         attempt.prepare()
-        return submit_once(attempt, journal, **times)
+        return submit_once(attempt, journal, settle=settle, timeout=timeout)
 
     def find(self, run_id: str, attempt: int) -> Ref | None:
         names = self.names(run_id, attempt)
@@ -131,7 +131,8 @@ class ServerRunner:
             said = f"AutoTrain says that the training has failed: {why}."
             return Status(State.FAILED, "ended, failed", said)
         if any("Finished training, saving model" in line for line in lines):
-            said = f"AutoTrain says that the training has finished, and {self._where(names)} has no weights."
+            where = self._where(names)
+            said = f"AutoTrain says that the training has finished, and {where} has no weights."
             return Status(State.FAILED, "ended, no weights", said)
         if not lines and not self.started(names):
             raise NotFound(

@@ -77,12 +77,12 @@ class SpaceRunner:
 
     def submit(self, work: Work, journal: Journal) -> Ref:
         attempt = _Attempt(self, work, journal)
-        times = {"settle": self._settle, "timeout": self.hub.timeout}
-        started = find_started(attempt, journal, **times)
+        settle, timeout = self._settle, self.hub.timeout
+        started = find_started(attempt, journal, settle=settle, timeout=timeout)
         if started is not None:
             return started
         attempt.prepare()
-        return submit_once(attempt, journal, **times)
+        return submit_once(attempt, journal, settle=settle, timeout=timeout)
 
     def find(self, run_id: str, attempt: int) -> Ref | None:
         names = Names(self.user, run_id, attempt)

@@ -45,7 +45,8 @@ LINE = re.compile(
 )
 MEASURED = re.compile(r"on_log:\d+ - (\{.*\})\s*$", re.DOTALL)
 SAID_WRONG = re.compile(r"wrapper:\d+ - (?!\w+ has failed due to an exception)(.*)$", re.DOTALL)
-BAR = re.compile(r"(\d+)/(\d+) \[[^\]]*\]")
+#: The trainer's bar; others say first what they count.
+BAR = re.compile(r"^\d+%\|.*?(\d+)/(\d+) \[")
 CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -147,9 +148,9 @@ def _event(at: str, text: str) -> Event:
             data = ast.literal_eval(measured[1])
             if isinstance(data, dict):
                 return Event(at, "metric", text, _numbers(data))
-    bars = BAR.findall(text)
-    if bars:
-        done, total = map(int, bars[-1])
+    bar = BAR.match(text)
+    if bar is not None:
+        done, total = int(bar[1]), int(bar[2])
         return Event(at, "progress", text, {"done": done, "total": total})
     return Event(at, "log", text)
 
