@@ -117,9 +117,18 @@ class SpaceRunner:
                 )
             )
         except NotFound:
+            if self._there(names):
+                raise
             stage = None
         seen = Seen(stage, titles, has_weights(hub, names.model))
         return status_of(seen, names.model, lambda: self.lines(names))
+
+    def _there(self, names: Names) -> bool:
+        """Whether the Space is there, as far as this token may see."""
+        space = names.space
+        return self.hub.read(
+            f"looking for Space {space}", lambda api: api.repo_exists(space, repo_type="space")
+        )
 
     def lines(self, names: Names) -> list[str]:
         def read(build: bool) -> list[str]:
