@@ -98,7 +98,8 @@ def main() -> None:
     api = HfApi(token=told["token"], endpoint=os.environ["HF_ENDPOINT"])
     time.sleep(float(os.environ.get("SECONDS", "0")))
     for line in lines_of(mode == "fail"):
-        print(line, flush=True)
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
     if mode == "finish":
         repo = f"{told['username']}/{told['project_name']}"
         api.create_repo(repo, private=True)

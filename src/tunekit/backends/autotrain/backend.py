@@ -33,7 +33,7 @@ from .parameters import checked, portable
 from .project import IMAGE, SPACES, Names, parse
 from .runner import Hardware, Runner, attempt_of
 from .server import HARDWARE, ServerRunner, check_folder
-from .space import SpaceRunner, remove
+from .space import TAKEN, SpaceRunner, remove
 from .telling import events_of
 
 __all__ = ["AutoTrainBackend"]
@@ -232,8 +232,8 @@ class AutoTrainBackend(TrainerBackend):
 
     def clean(self, journal: Journal) -> None:
         attempt = attempt_of(journal.folder)
-        made = any(step.name in ("uploading", "creating") for step in journal.steps)
-        if made:
+        done = [step.name for step in journal.steps]
+        if TAKEN not in done and {"uploading", "creating"}.intersection(done):
             self._runner.clean(Names(self._user(), journal.run_id, attempt))
 
     # --- inside ---------------------------------------------------------------------------------

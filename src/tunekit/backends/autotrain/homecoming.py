@@ -126,7 +126,10 @@ def _scrub_repo(hub: Hub, repo: str, clean: Path) -> None:
         repo,
     )
     hub.commit(repo, [CommitOperationAdd(PARAMETERS, clean)], "Remove a token")
-    hub.read(f"forgetting the history of {repo}", lambda api: api.super_squash_history(repo))
+    try:
+        hub.read(f"forgetting the history of {repo}", lambda api: api.super_squash_history(repo))
+    except BackendError as error:
+        log.warning("%s; the history of %s has it still", error, repo)
 
 
 def read_parameters(folder: Path) -> Mapping[str, Any]:

@@ -34,9 +34,14 @@ from .telling import Seen, status_of
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
 
-__all__ = ["SpaceRunner", "has_weights", "send_data"]
+__all__ = [
+    "TAKEN", "SpaceRunner", "has_weights", "refuse_taken", "remove", "send_data", "taken",
+    "write_parts",
+]  # fmt: skip
 
 STARTED_BY = "Dockerfile"
+#: Noted of a Space that was there before, and is somebody else's.
+TAKEN = "space-taken"
 #: A read of a log that nobody writes to ends with it.
 LOG_SECONDS = 5.0
 
@@ -243,6 +248,7 @@ class _Attempt:
             )
         except Conflict as error:
             if not self._asked_before():
+                self._journal.note(TAKEN, id=names.space)
                 raise taken(hub.backend, "Space", names.space) from error
         hub.commit(
             names.space,
