@@ -50,7 +50,7 @@ class BuiltIn(NamedTuple):
 BUILT_INS: dict[str, dict[str, BuiltIn]] = {
     BACKENDS: {
         "anthropic": BuiltIn("tunekit.backends.anthropic:AnthropicBackend", extra="anthropic"),
-        "autotrain": BuiltIn("tunekit.backends.autotrain:AutoTrainBackend", extra="hf"),
+        "autotrain": BuiltIn("tunekit.backends.autotrain:AutoTrainBackend", extra="local"),
         "fake": BuiltIn("tunekit.testing.fake:FakeBackend"),
         "hf-jobs": BuiltIn("tunekit.backends.hf_jobs:HfJobsBackend", extra="local"),
         "local": BuiltIn("tunekit.backends.local:LocalBackend", extra="local"),
@@ -69,7 +69,6 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
 #: any other failed import is a fault that this advice would hide.
 EXTRA_PACKAGES: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"anthropic"}),
-    "hf": frozenset({"huggingface_hub"}),
     "local": frozenset({"huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}),
     "openai": frozenset({"bpe_openai", "openai"}),
 }

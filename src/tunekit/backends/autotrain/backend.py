@@ -12,7 +12,7 @@ from typing import Any, Literal
 import orjson
 
 from ...durable import disk_errors, locked, new_folder, sweep, write_file
-from ...errors import BackendError, ConfigError, NotFound
+from ...errors import BackendError, NotFound
 from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Shape
 from ...tasks.base import Task
@@ -23,12 +23,14 @@ from ..http import HttpClient
 from ..huggingface.hub import TOKEN_ENV, Hub
 from ..trainer.backend import TrainerBackend
 from ..trainer.methods import default_base
+from ..trainer.models import require_extra
 from ..trainer.recipes import Machine
 from ..trainer.stock import adopt, without_template
 from .bases import read_base
 from .estimates import FREE, Money, estimate
 from .homecoming import measured, read_parameters, scrub
 from .methods import ROUTES
+from .options import USUAL, check_options
 from .parameters import checked, portable
 from .project import IMAGE, SPACES, Names, parse
 from .runner import Hardware, Runner, attempt_of
@@ -110,7 +112,7 @@ class AutoTrainBackend(TrainerBackend):
     ) -> None:
         given = dict(locals())
         self._options = {one: given[one] for one in USUAL if given[one] != USUAL[one]}
-        _check(name, given)
+        check_options(name, given)
         super().__init__(name, home, model, Machine(device, None, "auto", None))
         self._hub = Hub(name, token_env, hub_endpoint, timeout, attempts=attempts)
         self._server = endpoint if runner == "server" else None
@@ -165,6 +167,7 @@ class AutoTrainBackend(TrainerBackend):
     # --- training -------------------------------------------------------------------------------
 
     def submit(self, work: Work, journal: Journal) -> Ref:
+        require_extra(self.name)  # what comes of it answers here, which is seen before it is paid
         return self._runner.submit(work, journal)
 
     def find(self, run_id: str) -> Ref | None:
@@ -278,6 +281,7 @@ class AutoTrainBackend(TrainerBackend):
 
     def _bring_home(self, run: RunFolder, names: Names) -> None:
         """Fetch the model, make it one that answers here, and take the rest back."""
+        names = names if names.user else names._replace(user=self._user())
         lines = self._keep_log(run, names)
         target = run.path / MODEL
         sweep(run.path, f".{MODEL}.*.tmp")
@@ -323,61 +327,6 @@ class AutoTrainBackend(TrainerBackend):
             name=names.model if self._server_folder is None else names.project,
             labels=record["task"].get("labels") or (),
             max_length=int(reads) if cut and reads else None,
-        )
-
-
-#: Options as they are where nobody sets them; a job stores those that differ.
-USUAL: Mapping[str, Any] = {
-    "model": None,
-    "runner": "space",
-    "endpoint": None,
-    "server_folder": None,
-    "token_env": TOKEN_ENV,
-    "hub_endpoint": None,
-    "username": None,
-    "hardware": FREE,
-    "image": IMAGE,
-    "keep_space": False,
-    "keep_model": True,
-    "price_per_minute": None,
-    "max_cost": None,
-    "settle": 30.0,
-    "timeout": 60.0,
-    "attempts": 4,
-    "device": "auto",
-}
-
-
-def _check(name: str, given: Mapping[str, Any]) -> None:
-    """Raise ConfigError for options that don't go together."""
-    runner = given["runner"]
-    if runner not in ("space", "server"):
-        raise ConfigError(f"{name}: no runner {runner!r}. There is 'space' and 'server'.")
-    if runner == "server" and not given["endpoint"]:
-        raise ConfigError(f"{name}: runner='server' needs endpoint, the server's address.")
-    if runner == "space":
-        for option in ("endpoint", "server_folder"):
-            if given[option] is not None:
-                raise ConfigError(
-                    f"{name}: {option} belongs to runner='server'. Set that, or leave it out; the "
-                    "Hub's address is hub_endpoint."
-                )
-        if given["hardware"] not in SPACES:
-            raise ConfigError(
-                f"{name}: no hardware {given['hardware']!r}. There is {', '.join(SPACES)}."
-            )
-    elif given["hardware"] != FREE:
-        raise ConfigError(
-            f"{name}: hardware={given['hardware']!r} with runner='server', which trains on itself. "
-            "runner='space' trains in a Space, without a server."
-        )
-    for least, option in ((0, "settle"), (0.001, "timeout"), (1, "attempts")):
-        if given[option] < least:
-            raise ConfigError(f"{name}: {option}={given[option]}. Give {least} or more.")
-    if given["max_cost"] is not None and given["price_per_minute"] is None:
-        raise ConfigError(
-            f"{name}: max_cost={given['max_cost']} without price_per_minute. Give the dollars that "
-            "a minute of the hardware costs today, or leave it out."
         )
 
 

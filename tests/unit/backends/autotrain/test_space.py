@@ -20,6 +20,7 @@ from tunekit.testing.hub import HubServer
 from tunekit.testing.hub.spaces import SpaceRun
 from tunekit.testing.server import Fault
 
+pytestmark = pytest.mark.torch
 TOKEN = "hf_secret0123456789abcdef"
 BASE = "sentence-transformers/all-MiniLM-L6-v2"
 ROWS = [{"text": f"{word} number {n}", "label": word} for word in ("car", "pet") for n in range(6)]

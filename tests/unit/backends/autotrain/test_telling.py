@@ -10,9 +10,10 @@ from tunekit.backends.base import State
 FINISHED = "Your training has finished successfully ✅"
 FAILED = "Your training has failed ❌"
 STAMP = "2026-11-22 08:54:04"
+PLACE = "autotrain.trainers.common:wrapper"
+FAILING = "train has failed due to an exception: Traceback (most recent call last):"
 WENT_WRONG = [
-    f"ERROR    | {STAMP} | autotrain.trainers.common:wrapper:215 - train has failed due to an "
-    "exception: Traceback (most recent call last):\nAttributeError: no names\n",
+    f"ERROR    | {STAMP} | {PLACE}:215 - {FAILING}\nAttributeError: no names\n",
     f"ERROR    | {STAMP} | autotrain.trainers.common:wrapper:216 - 'Value' object has no names\n",
     f"INFO     | {STAMP} | autotrain.trainers.common:pause_space:156 - Pausing space...\n",
 ]
@@ -73,10 +74,10 @@ def test_no_reason_where_nothing_went_wrong() -> None:
 
 
 def test_lines_become_events() -> None:
+    figures = "{'loss': 0.7, 'epoch': 0.5, 'note': 'x'}"
     lines = [
         "before any time\n",
-        f"INFO     | {STAMP} | autotrain.trainers.common:on_log:367 - "
-        "{'loss': 0.7, 'epoch': 0.5, 'note': 'x'}\n",
+        f"INFO     | {STAMP} | autotrain.trainers.common:on_log:367 - {figures}\n",
         "\x1b[32m 25%|██▌       | 2/8 [00:01<00:03,  1.9it/s]\r 50%|█████     | 4/8 [00:02<00:02]",
         "Upload 9 LFS files:  67%|██████▋   | 6/9 [00:00<00:00, 46.28it/s]",
         "\n",
