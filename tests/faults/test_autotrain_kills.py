@@ -1,8 +1,8 @@
 """A client that is killed while a Space trains for it: one Space, its model here, nothing left.
 
 Each moment is something that the hub sees or the run's record says, so a kill lands where it is
-meant to whatever the machine's speed. Ten kills for each moment, each a little later than the
-last; all are long, the first of each runs in every soak.
+meant to whatever the machine's speed. Three kills for each moment, each a little later than the
+last; all are long.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ BASE = "sentence-transformers/all-MiniLM-L6-v2"
 PROGRAM = Path(__file__).parents[1] / "conformance" / "autotrain_space.py"
 #: What a client may take on a machine that has hardly any time for it.
 WAIT = 300.0
-KILLS = 10
-#: Seconds by which each of ten kills comes later than the one before.
+KILLS = 3
+#: Seconds by which each of these comes later than the one before.
 LATER = 0.01
 
 Moment = Callable[[HubServer, Path], bool]

@@ -44,6 +44,8 @@ log = logging.getLogger("tunekit")
 
 #: In a run folder: the trained model, and AutoTrain's log of it once it is over.
 MODEL, LOG = "model", "autotrain.log"
+#: In a run folder: the attempt of which nothing is left at the Hub.
+TIDIED = "tidied"
 ENDINGS = {
     "succeeded": State.SUCCEEDED,
     "failed": State.FAILED,
@@ -179,6 +181,7 @@ class AutoTrainBackend(TrainerBackend):
         run = self.run_of(names.run_id)
         ended = _ending(run, names)
         if ended is not None:
+            self._tidy(run, names)
             return ended
         status = self._runner.look(names)
         if not status.state.terminal:
@@ -221,10 +224,11 @@ class AutoTrainBackend(TrainerBackend):
                     )
                 self._bring_home(run, names)
                 result = run.result() or {}
-        if result.get("status") != "succeeded":
-            raise BackendError(
-                f"{ref} has no model: it is {result.get('status')}.", backend=self.name
-            )
+            if result.get("status") != "succeeded":
+                raise BackendError(
+                    f"{ref} has no model: it is {result.get('status')}.", backend=self.name
+                )
+            self._tidy(run, names)
         return Trained(
             ModelRef(self.name, f"run:{names.run_id}"),
             None,
@@ -265,19 +269,37 @@ class AutoTrainBackend(TrainerBackend):
         self._keep_log(run, names)
         error = {"message": status.error} if status.error else None
         run.write_result(str(status.state), raw=status.raw, error=error)
-        self._take_back(names)
+        self._tidy(run, names)
 
     def _keep_log(self, run: RunFolder, names: Names) -> list[str]:
         lines = self._runner.lines(names)
         write_file(run.path / LOG, orjson.dumps(lines, option=orjson.OPT_INDENT_2))
         return lines
 
-    def _take_back(self, names: Names) -> None:
+    def _tidy(self, run: RunFolder, names: Names) -> None:
+        """Take back what an attempt that is over has left at the Hub. Whoever did it notes that: a
+        client may be killed between the end of a job and this."""
+        mark = run.path / TIDIED
+        if names.attempt != attempt_of(run.path):
+            return  # the rows are those of a later attempt as well
+        if mark.is_file() and mark.read_text("utf-8") == str(names.attempt):
+            return
+        names = names if names.user else names._replace(user=self._user())
+        result = run.result() or {}
         try:
             self._runner.clean(names)
+            if result.get("status") == "succeeded" and not self._keep_model and not self._at_hand:
+                remove(self._hub, names.model, "model")
         except BackendError as error:
             # What became of the job is known; a Space that is left over is paused.
             log.warning("%s; remove %s by hand", error, names.space)
+            return
+        write_file(mark, str(names.attempt).encode())
+
+    @property
+    def _at_hand(self) -> bool:
+        """Whether models are taken from a folder of this machine."""
+        return self._server_folder is not None
 
     def _bring_home(self, run: RunFolder, names: Names) -> None:
         """Fetch the model, make it one that answers here, and take the rest back."""
@@ -297,14 +319,8 @@ class AutoTrainBackend(TrainerBackend):
             "succeeded",
             applied=portable(method, told, self._hardware.devices),
             metrics=measured(events_of(lines, _begun(run))),
-            artifact={"repo": names.model} if self._server_folder is None else {},
+            artifact={} if self._at_hand else {"repo": names.model},
         )
-        self._take_back(names)
-        if not self._keep_model and self._server_folder is None:
-            try:
-                remove(self._hub, names.model, "model")
-            except BackendError as error:
-                log.warning("%s; remove model %s by hand", error, names.model)
 
     def _adopt(
         self, run: RunFolder, names: Names, record: Mapping[str, Any], told: Mapping[str, Any]
@@ -324,7 +340,7 @@ class AutoTrainBackend(TrainerBackend):
             folder,
             run.path,
             shape=shape,
-            name=names.model if self._server_folder is None else names.project,
+            name=names.project if self._at_hand else names.model,
             labels=record["task"].get("labels") or (),
             max_length=int(reads) if cut and reads else None,
         )
