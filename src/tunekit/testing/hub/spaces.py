@@ -227,8 +227,6 @@ def _further(state: State, repo: Repo) -> None:
     if not space.story:
         return
     space.stage = space.story.pop(0)
-    if space.stage in ("PAUSED", "STOPPED") and state.space_work is not None:
-        state.space_work(_told(state, repo, state.folder))
     if space.stage == "RUNNING":
         for line in state.space_logs:
             space.log.write(line)
