@@ -23,7 +23,7 @@ __all__ = ["Money", "estimate"]
 HARDLY = 100
 TOLD = "tokens are told from characters: the base model isn't on this machine"
 FREE = "spaces-cpu-basic"
-#: What a server trains without being told of validation rows.
+#: Where AutoTrain loses validation rows before it counts them, and ends with an error.
 UNJUDGED = ("sft", "reward", "dpo", "orpo")
 
 
@@ -54,7 +54,7 @@ def estimate(
         tokens, shortened = _read(data, setup, count, limit, findings)
         total, cut = total + tokens, cut + shortened
     findings += _labels(setup)
-    if server and setup.validation is not None and setup.route.method in UNJUDGED:
+    if setup.validation is not None and setup.route.method in UNJUDGED:
         findings.append(_unjudged(setup))
     return Estimate(
         tokens=Tokens(total, exact),
@@ -105,10 +105,11 @@ def _unmaintained() -> Finding:
 
 def _unjudged(setup: Setup) -> Finding:
     return Finding(
-        "validation-unused",
+        "validation-unusable",
         "error",
-        f"an AutoTrain server takes no validation rows for method {setup.route.method!r}.",
-        suggestion="Leave validation out, or set runner='space', which takes them.",
+        f"AutoTrain fails on validation rows for method {setup.route.method!r}: it loses them "
+        "before it counts them.",
+        suggestion="Leave validation out, and evaluate the model on these rows.",
     )
 
 

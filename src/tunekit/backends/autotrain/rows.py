@@ -83,14 +83,22 @@ class Rows(NamedTuple):
             case "seq2seq", (Passage(text), Said(said)):
                 yield {"text": text, "target": said}
             case "sft", (Turns(turns), Said(said)):
+                self._refuse_control((*(turn.text for turn in turns), said))
                 yield {"text": self._spoken.whole(turns, said)}
             case (("dpo" | "orpo"), (Turns(turns), Better(chosen, rejected))):
+                self._refuse_control((*(turn.text for turn in turns), chosen, rejected))
                 asked = self._spoken.speech.text(turns)
                 yield {"prompt": asked, "chosen": chosen, "rejected": rejected}
             case "reward", (Question() as asked, Order(scores)):
                 yield from _compared(asked, scores)
             case _:
                 raise ValueError(f"is no row for method {self.method!r}")
+
+    def _refuse_control(self, texts: Sequence[str]) -> None:
+        """Raise ValueError for a text that would be read as the end of a turn."""
+        token = self._spoken.speech.control(texts)
+        if token is not None:
+            raise ValueError(f"it has {token!r} in it, which ends a turn of this base model")
 
     @property
     def _spoken(self) -> Spoken:

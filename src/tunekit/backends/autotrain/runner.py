@@ -19,8 +19,8 @@ __all__ = ["Hardware", "Runner", "attempt_of", "parameters_of", "rows_of"]
 USUAL_LENGTH, LONGEST_BLOCK, LEAST_BLOCK = 128, 1_024, 32
 #: AutoTrain's own, where neither model nor tokenizer says what it takes.
 USUAL_LIMIT = 2_048
-#: What is short of this many blocks isn't worth being cut into larger ones.
-BLOCKS = 8
+#: The blocks that there are to be.
+LEAST_BLOCKS = 8
 
 
 class Hardware(NamedTuple):
@@ -116,6 +116,6 @@ def _block(train: Path) -> int:
     with disk_errors(f"reading {train}"):
         tokens = train.stat().st_size // 4
     block = LONGEST_BLOCK
-    while block > LEAST_BLOCK and tokens < BLOCKS * block:
+    while block > LEAST_BLOCK and tokens < LEAST_BLOCKS * block:
         block //= 2
     return block

@@ -290,11 +290,3 @@ def test_a_folder_that_isn_t_there(server: Server, base: Path, home: Path) -> No
     backend = over(server, server_folder="/no/such/folder")
     with pytest.raises(errors.StoreError, match="no folder of this machine"):
         tunekit.submit(Dataset.from_rows(ROWS, Classification()), backend=backend, model=str(base))
-
-
-def test_validation_that_a_server_would_not_look_at_is_refused(server: Server, home: Path) -> None:
-    data = Dataset.from_rows(ROWS, Classification())
-    plan = tunekit.plan(
-        data, backend=over(server), model="smollm2-135m", method="sft", validation=data
-    )
-    assert any(one.code == "validation-unused" for one in plan.findings)

@@ -180,6 +180,14 @@ def test_validation_without_every_label_is_refused_before_anything_is_sent(home:
         )
 
 
+def test_validation_that_autotrain_would_lose_is_refused(home: Path) -> None:
+    rows = [{"text": f"{word} {n}", "label": word} for n in range(4) for word in ("yes", "no")]
+    data = Dataset.from_rows(rows, Classification())
+    backend = tunekit.backend("autotrain")
+    plan = tunekit.plan(data, backend=backend, model="smollm2-135m", validation=data)
+    assert any(one.code == "validation-unusable" for one in plan.findings)
+
+
 def test_routes_follow_the_kind_of_base_model(home: Path) -> None:
     backend = tunekit.backend("autotrain")
 
