@@ -101,4 +101,4 @@ format: .venv/all ## let ruff write
 	$(BIN)/ruff format
 
 clean: ## forget .venv and everything built
-	rm -rf .venv .venv-peers build dist site .coverage .coverage.* junit.xml
+	rm -rf .venv .venv-peers .venv-peers-autotrain build dist site .coverage .coverage.* junit.xml
