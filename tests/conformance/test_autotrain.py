@@ -233,9 +233,10 @@ for _suite in (TestAutoTrainLanguage, TestAutoTrainRewriting):
             delattr(_suite, _name)
 #: Of these there is one a suite, with the first pair.
 delattr(TestAutoTrainRewriting, "test_a_passing_fault_is_waited_out")
+delattr(TestAutoTrainRewriting, "test_a_job_survives_a_fresh_process")
 #: Writing takes its time, even of what has no meaning.
 for _suite, _slow in (
-    (TestAutoTrainRewriting, ("no_key_is_seen",)),
+    (TestAutoTrainRewriting, ("no_key_is_seen", "faults_of")),
     (TestAutoTrain, (LONG.removeprefix("test_"),)),
     (TestAutoTrainLanguage, ("a_long_row", "all_ways_of_asking", "faults_of")),
 ):
