@@ -267,8 +267,8 @@ class HfJobsBackend(TrainerBackend):
         return Status(State.FAILED, stage, self._why(ref, one.status.message, ending))
 
     def _ending(self, ref: Ref, one: Any) -> Ending | None:
-        run, repo, place = jobs.place_of(one, ref.partition("/")[0], self.name)
-        return read_ending(self._hub, repo, place, self.run_of(run).path)
+        _, repo, place = jobs.place_of(one, ref.partition("/")[0], self.name)
+        return read_ending(self._hub, repo, place)
 
     def _came_home(self, run_id: str) -> Mapping[str, Any] | None:
         """The result of a run whose model is here; resuming moves an older one aside."""

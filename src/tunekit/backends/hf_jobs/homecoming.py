@@ -10,7 +10,9 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,14 +51,13 @@ class Ending(NamedTuple):
         return said and f"artifact/{CARD}" in self.files and there
 
 
-def read_ending(hub: Hub, repo: str, place: str, folder: Path) -> Ending | None:
+def read_ending(hub: Hub, repo: str, place: str) -> Ending | None:
     """What an attempt brought back, or ``None`` where there is nothing.
 
     Args:
         hub: how to call.
         repo: of the run.
         place: of the attempt in it.
-        folder: of the run here; what is read passes through it.
 
     Raises:
         BackendError: the Hub can't be asked.
@@ -65,8 +66,11 @@ def read_ending(hub: Hub, repo: str, place: str, folder: Path) -> Ending | None:
         commit = hub.read(f"looking at {repo}", lambda api: api.model_info(repo).sha)
         if not commit:
             return None
-        with _Passing(folder) as passing:
-            path = _fetched(hub, repo, f"{place}/outcome.json", commit, passing)
+        with (
+            disk_errors("making a temporary folder"),
+            tempfile.TemporaryDirectory(prefix="tunekit-") as passing,
+        ):
+            path = _fetched(hub, repo, f"{place}/outcome.json", commit, Path(passing))
             text = path.read_bytes()
     except NotFound:
         return None
@@ -81,13 +85,13 @@ def read_ending(hub: Hub, repo: str, place: str, folder: Path) -> Ending | None:
 
 def take_home(hub: Hub, repo: str, place: str, ending: Ending, run: RunFolder) -> None:
     """Bring an attempt's files into the run folder; ``result.json`` last, so that a folder that has
-    one is whole.
+    one is whole. Callers hold the lock of the run.
 
     Raises:
         BackendError: the Hub can't be asked, or a file isn't what the job wrote.
         StoreError: the disk refused.
     """
-    with _Passing(run.path) as passing:
+    with _beside(run) as passing:
         new: dict[str, Path] = {}
         for name, sha256 in ending.files.items():
             path = _fetched(hub, repo, f"{place}/{name}", ending.commit, passing)
@@ -114,37 +118,17 @@ def take_home(hub: Hub, repo: str, place: str, ending: Ending, run: RunFolder) -
     run.write_result(str(ending.result["status"]), **known)
 
 
-class _Passing:
-    """A folder beside the others of a run, gone afterwards; what a killed process left of an older
-    one goes as well."""
-
-    PATTERN = ".home.*.tmp"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._path = folder / f".home.{os.getpid()}-{os.urandom(4).hex()}.tmp"
-
-    def __enter__(self) -> Path:
-        with disk_errors(f"writing {self._folder}"):
-            for left in self._folder.glob(self.PATTERN):
-                number = left.name.split(".")[2].partition("-")[0]
-                if number.isdecimal() and not _alive(int(number)):
-                    sweep(self._folder, left.name)
-            self._path.mkdir()
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
+@contextmanager
+def _beside(run: RunFolder) -> Iterator[Path]:
+    """A folder beside a run's own, gone afterwards; what a killed process left of one goes, too."""
+    with disk_errors(f"writing {run.path}"):
+        sweep(run.path, ".home.*.tmp")
+        path = run.path / f".home.{os.urandom(4).hex()}.tmp"
+        path.mkdir()
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _fetched(hub: Hub, repo: str, name: str, commit: str, folder: Path) -> Path:

@@ -6,6 +6,7 @@ brought back is in the run's repository under ``attempts/NUMBER``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +38,7 @@ __all__ = [
 
 #: Labels of a job.
 RUN, ATTEMPT = "tunekit_run", "tunekit_attempt"
+RUN_ID = re.compile(r"[\w-]+")
 #: The Hub's words. Any other is kept as it is, and ends nothing.
 STATES: Mapping[str, State] = {
     "SCHEDULING": State.QUEUED,
@@ -75,7 +77,8 @@ def place_of(one: JobInfo, namespace: str, backend: str) -> tuple[str, str, str]
     """
     labels = one.labels or {}
     run, attempt = labels.get(RUN), labels.get(ATTEMPT)
-    if not run or not attempt:
+    # Both become paths, and whoever may start jobs there could have written them.
+    if not (run and RUN_ID.fullmatch(run) and attempt and attempt.isdecimal()):
         raise NotFound(f"job {one.id} carries no label {RUN!r}: it is no run.", backend=backend)
     return run, repo_of(namespace, run), f"attempts/{attempt}"
 

@@ -475,6 +475,22 @@ def test_it_is_found_by_its_label_and_cancelled(
     backend.cancel(str(job.record.ref))  # once more does no harm
 
 
+def test_a_job_of_somebody_else_is_no_run(
+    hub: HubServer, make: Make, data: Dataset, tiny_encoder: Path
+) -> None:
+    backend = make()
+    ref = str(submit(backend, data, tiny_encoder).record.ref)
+    shown = hub._state.jobs[ref.partition("/")[2]].shown
+    for labels in ({}, {"tunekit_run": "..", "tunekit_attempt": "1"}, {"tunekit_run": "a"}):
+        shown["labels"] = labels
+        with pytest.raises(errors.NotFound, match="it is no run"):
+            backend.result(ref)
+    with pytest.raises(errors.InvalidRequest, match="NAMESPACE/ID"):
+        backend.poll("job-1")
+    with pytest.raises(errors.NotFound):
+        backend.poll("tester/000000000000000000000000")
+
+
 def test_no_token_is_on_disk(
     hub: HubServer, make: Make, data: Dataset, tiny_encoder: Path, home: Path
 ) -> None:
