@@ -63,7 +63,7 @@ class HubRecords(Sequence[Mapping[str, Any]]):
         columns = self._dataset[index]
         if self._json:
             # As they are written: the library would round numbers.
-            written = self._dataset.with_format("arrow")[index]
+            written: Any = self._dataset.with_format("arrow")[index]
             for name in self._json:
                 texts = written.column(name).to_pylist()
                 columns[name] = [None if text is None else json.loads(text) for text in texts]

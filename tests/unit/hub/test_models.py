@@ -203,13 +203,13 @@ def test_a_classifier_of_transformers(
     )
     with pytest.raises(ModelError, match="doesn't say what it does: give task="):
         tunekit.load("hf://ada/stock")
-    model = tunekit.load("hf://ada/stock", task=Classification())
+    model: Any = tunekit.load("hf://ada/stock", task=Classification())
     assert model.task.labels == ("card", "refund")
     assert (model.kind, model.shape) == ("tuned", "labelled")
     found = model.predict(TEXTS)
     assert {one.label for one in found} <= set(labels)
 
-    own = tunekit.load("hf://ada/stock@main", task=Classification(labels))
+    own: Any = tunekit.load("hf://ada/stock@main", task=Classification(labels))
     assert own.task.labels == tuple(labels)
     assert [one.label for one in own.predict(TEXTS)] == [one.label for one in found]
     with pytest.raises(ModelError, match="the model doesn't have 'theft'"):
@@ -232,7 +232,7 @@ def test_spans_and_options_of_transformers(
 ) -> None:
     tags = ["O", "B-city", "I-city"]
     put(server, "ada/tags", classifier(tiny_encoder, tmp_path / "t", "TokenClassification", tags))
-    model = tunekit.load("hf://ada/tags", task=Extraction())
+    model: Any = tunekit.load("hf://ada/tags", task=Extraction())
     assert model.task.labels == ("city",)
     text = "my card is lost, thanks"
     for span in model.predict(text).spans:

@@ -17,9 +17,8 @@ def tokenizer_of(folder: Path) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.post_processor = processors.BertProcessing(
-        ("[SEP]", tokenizer.token_to_id("[SEP]")), ("[CLS]", tokenizer.token_to_id("[CLS]"))
-    )
+    sep, cls = (tokenizer.get_vocab()[name] for name in ("[SEP]", "[CLS]"))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="[PAD]",
