@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import AuthenticationFailed, DataError, InputError
@@ -107,6 +108,11 @@ def fetched(
     if not DATA_SET.fullmatch(str(repo)):
         raise InputError(f"repo={repo!r} is no name of a data set such as 'user/name'")
     hub = library("from_hub")
+    if Path(repo).is_dir():  # which the library would read instead
+        raise InputError(
+            f"{repo!r} is a folder here as well as a name on the Hub. Work in another folder, or "
+            "read a file of it: Dataset.read(…)."
+        )
     token = _token(token_env)
     with _refusals(hub, f"{repo} ({split}) couldn't be read from the Hub", token_env, token):
         return hub.load_dataset(repo, config, split=split, revision=revision, token=token)

@@ -228,6 +228,12 @@ def test_what_is_no_name_of_a_data_set(name: str) -> None:
         data.push_to_hub(name)
 
 
+def test_a_folder_here_is_not_taken_for_a_data_set_there() -> None:
+    Path("ada/rows").mkdir(parents=True)  # in the test's own working folder
+    with pytest.raises(InputError, match="is a folder here as well"):
+        Dataset.from_hub("ada/rows", Classification())
+
+
 def test_a_column_that_an_older_library_has_no_form_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(datasets, "Json")
     rows = [{"text": "a", "label": "x", "n": 1}, {"text": "b", "label": "x", "n": "two"}]
