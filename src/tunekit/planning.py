@@ -99,11 +99,11 @@ class Estimate:
     """What a backend says about a setup without touching the network.
 
     ``tokens`` are those that are read of all rows, ``truncated`` counts the rows that aren't read
-    to their end; both include the validation rows. ``cost`` is text with the price's date, or
-    ``None`` where no price is known (never 0). ``memory`` is in bytes, at the peak, of all
-    processes of a run on this machine; ``seconds`` is from submit to the result. Both belong to the
-    method that will run, and are ``None`` where nothing is known. ``note`` says what the figures
-    stand on.
+    to their end, ``left_out`` those that aren't read at all; all include the validation rows.
+    ``cost`` is text with the price's date, or ``None`` where no price is known (never 0).
+    ``memory`` is in bytes, at the peak, of all processes of a run on this machine; ``seconds`` is
+    from submit to the result. Both belong to the method that will run, and are ``None`` where
+    nothing is known. ``note`` says what the figures stand on.
 
     ``candidates`` are the methods that the task allows on this base model, in the order in which
     ``auto`` prefers them, and ``rule`` says how it chooses among them. They are the same whichever
@@ -112,6 +112,7 @@ class Estimate:
 
     tokens: Tokens | None = None
     truncated: int | None = None
+    left_out: int = 0
     cost: str | None = None
     memory: int | None = None
     seconds: float | None = None
@@ -207,6 +208,8 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "tokens", f"{estimate.tokens.total:,} ({how})"
     if estimate.truncated is not None:
         yield "cut", _cut(estimate.truncated)
+    if estimate.left_out:
+        yield "left out", f"{estimate.left_out:,} row{'s' * (estimate.left_out > 1)}: see findings"
     if estimate.memory is not None:
         yield "memory", _memory(estimate.memory)
     if estimate.seconds is not None:

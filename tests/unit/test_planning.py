@@ -73,6 +73,8 @@ def test_a_plan_prints_what_it_will_take(plan: Plan) -> None:
         ({"tokens": Tokens(10, exact=False)}, "tokens", "10 (estimated)"),
         ({"truncated": 0}, "cut", "none: every text is read to its end"),
         ({"truncated": 1}, "cut", "1 text is too long and not read to the end"),
+        ({"left_out": 1}, "left out", "1 row: see findings"),
+        ({"left_out": 1_200}, "left out", "1,200 rows: see findings"),
         ({"seconds": 89.0}, "time", "89 s"),
         ({"seconds": 5_300.0}, "time", "88 min"),
         ({"seconds": 9_000.0}, "time", "2.5 h"),

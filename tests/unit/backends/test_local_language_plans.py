@@ -92,7 +92,7 @@ def test_rows_that_are_left_out_are_told_and_not_counted(tiny_causal: Path, tmp_
     said = [one.message for one in plan.findings if one.code == "row-too-long"]
     assert "2 of 7 rows are longer than 512 tokens" in said[0]
     assert "1 of 2 validation rows" in said[1]
-    assert plan.estimate.truncated == 3
+    assert (plan.estimate.left_out, plan.estimate.truncated) == (4, 0)
     alone = planned(tiny_causal, edits("a"), tmp_path)
     assert tokens_of(plan) == tokens_of(usual) + tokens_of(alone)
 
@@ -115,7 +115,7 @@ def test_each_text_has_the_whole_length_where_one_model_reads_and_writes(
     data = edits("a" * 20, "b" * 30, "c" * 31)
     plan = planned(tiny_seq2seq, data, tmp_path, max_length=31)
     assert plan.estimate.tokens == (20 + 21 + 30 + 31, True)
-    assert plan.estimate.truncated == 1
+    assert plan.estimate.left_out == 1
     assert [one.method for one in plan.estimate.candidates] == ["lora", "full"]
     assert plan.estimate.seconds is not None
 
@@ -128,7 +128,7 @@ def test_before_its_conversion_tokens_are_told_from_characters(
     assert plan.estimate.tokens is not None
     assert not plan.estimate.tokens.exact
     assert "tokens are told from characters: 'smollm2-135m' isn't ready" in plan.estimate.note
-    assert plan.estimate.truncated == 1
+    assert plan.estimate.left_out == 1
     assert plan.estimate.seconds is not None and plan.estimate.memory is not None
     assert 1e9 < plan.estimate.memory < 3e9
 
@@ -216,3 +216,17 @@ def test_a_check_against_an_unconverted_model_counts_words(
     assert found["tokens-not-counted"].severity == "info"
     assert "2,100 words" in found["text-cut"].message
     assert "its row is left out" in found["text-cut"].message
+
+
+@pytest.mark.torch
+def test_processes_on_this_machine_need_memory_each(tiny_causal: Path, tmp_path: Path) -> None:
+    def estimated(**options: Any) -> Any:
+        backend = LocalBackend(home=tmp_path, **options)
+        return tunekit.plan(edits(*TEXTS), backend=backend, model=str(tiny_causal)).estimate
+
+    alone, two = estimated(), estimated(processes=2)
+    assert two.memory == 2 * alone.memory and two.seconds == alone.seconds
+    assert "2 processes train together" in two.note and "at most" not in two.note
+    six = estimated(processes=2, nodes=3, rendezvous="a:1", sharding="full")
+    assert six.memory == two.memory
+    assert "6 processes" in six.note and "2 on one machine, at most" in six.note

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...durable import write_file
 from ...errors import BackendError
-from ...planning import Work
+from ...planning import Estimate, Setup, Work
 from ...training.folder import RunFolder
 from ...training.recipe import Precision, Sharding, Writing
 from ..base import Event, Journal, Ref, State, Status, Trained
@@ -130,6 +131,22 @@ class LocalBackend(TrainerBackend):
             "sharding": (self._machine.sharding, "none"),
         }
         return {name: value for name, (value, usual) in given.items() if value != usual}
+
+    def prepare(self, setup: Setup) -> Estimate:
+        estimate = super().prepare(setup)
+        processes, nodes = self._machine.processes, self._machine.nodes
+        if processes * nodes == 1:
+            return estimate
+        # Each process here holds what one alone would; those of other nodes need no memory here.
+        memory = None if estimate.memory is None else estimate.memory * processes
+        less = ", at most, since each has a part of the weights" * (
+            self._machine.sharding != "none"
+        )
+        note = (
+            f"{processes * nodes} processes train together: the time is that of one alone, the "
+            f"memory that of the {processes} on one machine{less}"
+        )
+        return replace(estimate, memory=memory, note="; ".join(filter(None, [estimate.note, note])))
 
     # --- training -------------------------------------------------------------------------------
 

@@ -51,11 +51,11 @@ def estimate_language(
         machine,
     )
     parts = [rows] if validation is None else [rows, validation]
-    too_long = [part.left_out[TOO_LONG].rows for part in parts if TOO_LONG in part.left_out]
     chosen = costs.of(setup.route)
     return Estimate(
         tokens=Tokens(sum(part.heard.tokens for part in parts), exact=not counting.why),
-        truncated=None if limit is None else sum(too_long),
+        truncated=None if limit is None else 0,  # nothing is cut: what doesn't fit is left out
+        left_out=sum(one.rows for part in parts for one in part.left_out.values()),
         cost=FREE,
         memory=chosen.memory,
         seconds=chosen.seconds,
