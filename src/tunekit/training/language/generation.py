@@ -1,14 +1,16 @@
 """Answers, token by token, for many prompts at once.
 
-Prompts of nearly the same length go together, and a row that has ended leaves its batch. Answers
-are greedy unless a temperature is given; what is drawn then depends on the seed and the prompt
-alone, so an answer is the same whatever else is asked.
+Prompts of nearly the same length go together, and a row that has ended leaves its batch. The last
+few of a batch wait for those of others, since a step takes about as long for one row as for a few.
+Answers are greedy unless a temperature is given; what is drawn then depends on the seed and the
+prompt alone, so an answer is the same whatever else is asked.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,6 +27,8 @@ __all__ = ["Batch", "Prompt", "Written", "write", "write_on"]
 CPU_TOKENS, GPU_TOKENS = 8_192, 131_072
 #: Rows at once: more bring nothing on a CPU.
 CPU_ROWS, GPU_ROWS = 64, 256
+#: So few rows wait for those of other batches.
+FEW = 8
 
 
 class Written(NamedTuple):
@@ -62,15 +66,37 @@ def write(
         kind: how a batch of such a model is computed.
     """
     kind = kind or Batch
-    found: list[Written | None] = [None] * len(prompts)
+    found = dict[int, Written]()
+    waiting = list[tuple[list[int], Batch]]()
+    begun = 0
     for places in _batches(prompts, model.device):
         some = [prompts[place] for place in places]
-        answers = with_less(partial(_in_parts, kind, model, module, some, writing), len(some))
-        for place, answer in zip(places, answers, strict=True):
-            found[place] = answer
+        begun += len(some)
+        more = begun < len(prompts)
+        left = FEW if more or waiting else 0
+        parts = with_less(partial(_in_parts, kind, model, module, some, writing, left), len(some))
+        at = iter(places)
+        waiting += [([next(at) for _ in part.written], part) for part in parts]
+        if not more or sum(len(part.open) for _, part in waiting) > CPU_ROWS // 2:
+            found |= _finished(waiting)
+            waiting = []
         if progress is not None:
             progress(len(places))
-    return [one for one in found if one is not None]
+    return [found[place] for place in range(len(prompts))]
+
+
+def _finished(waiting: Sequence[tuple[list[int], Batch]]) -> dict[int, Written]:
+    """Go on with all that waits, as one batch, to its end."""
+    open_ = [part for _, part in waiting if part.open]
+    for part in open_[1:]:
+        open_[0].take_in(part)
+    for one in open_[:1]:
+        _go_on_with(one, 0)
+    return {
+        place: answer
+        for places, part in waiting
+        for place, answer in zip(places, part.written, strict=True)
+    }
 
 
 def write_on(
@@ -82,8 +108,7 @@ def write_on(
     """The tokens of one answer as they come, each with whether it ends the answer."""
     batch = (kind or Batch)(model, model.module, [prompt], writing)
     while batch.open:
-        for _, token, ended in batch.step():
-            yield token, ended
+        yield from batch.step()
 
 
 def _batches(prompts: Sequence[Prompt], device: torch.device) -> Iterator[list[int]]:
@@ -109,56 +134,100 @@ def _in_parts(
     module: Any,
     prompts: Sequence[Prompt],
     writing: Writing,
+    left: int,
     at_once: int,
-) -> list[Written]:
-    found = []
+) -> list[Batch]:
+    """Batches of so many prompts, each gone on with until so few answers are left open."""
+    parts = []
     for start in range(0, len(prompts), at_once):
         batch = kind(model, module, prompts[start : start + at_once], writing)
-        while batch.open:
-            for _ in batch.step():
-                pass
-        found += batch.written
-    return found
+        _go_on_with(batch, left)
+        parts.append(batch)
+    return parts
+
+
+def _go_on_with(batch: Batch, left: int) -> None:
+    """Until so few answers are left open, but by a step at least; to its end where it can't be
+    joined with others."""
+    left = left if batch.joins else 0
+    for _ in batch.step():
+        pass
+    while len(batch.open) > left:
+        for _ in batch.step():
+            pass
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One answer on its way: what a :class:`Written` will have, the tokens that it may have, and
+    what its tokens are drawn with."""
+
+    room: int
+    chance: torch.Generator | None
+    ids: list[int] = field(default_factory=list)
+    ended: bool = False
+    lead: float = float("inf")
 
 
 class Batch:
     """Some answers on their way."""
+
+    _cache: Any
+    _mask: torch.Tensor
+    _next: torch.Tensor | None = None
 
     def __init__(
         self, model: LanguageModel, module: Any, prompts: Sequence[Prompt], writing: Writing
     ) -> None:
         self._model, self._module = model, module
         self._writing = writing
-        self._ids: list[list[int]] = [[] for _ in prompts]
-        self._ended = [False] * len(prompts)
-        self._leads = [float("inf")] * len(prompts)
-        self._room = [prompt.room for prompt in prompts]
-        self._chance = [_chance(writing, prompt.ids) for prompt in prompts]
-        #: The answers that are still written, by their places; a row of the tensors below each.
-        self.open = list(range(len(prompts)))
+        self._answers = [_Answer(one.room, _chance(writing, one.ids)) for one in prompts]
+        #: Those that are still written; a row of the tensors below each.
+        self.open = list(self._answers)
         self._begin(prompts)
 
     @property
     def written(self) -> list[Written]:
-        return [Written(*one) for one in zip(self._ids, self._ended, self._leads, strict=True)]
+        return [Written(one.ids, one.ended, one.lead) for one in self._answers]
 
-    def step(self) -> Iterator[tuple[int, int, bool]]:
-        """One token for each open answer: its place, the token, and whether it ends the answer."""
-        logits = self._logits()
-        taken = self._taken(logits)
+    def step(self) -> Iterator[tuple[int, bool]]:
+        """One token for each open answer, and whether it ends the answer."""
+        taken = self._taken(self._logits())
         still = []
-        for row, (place, token) in enumerate(zip(self.open, taken, strict=True)):
-            self._ids[place].append(token)
-            self._ended[place] = token in self._model.speech.ends
-            if not self._ended[place] and len(self._ids[place]) < self._room[place]:
+        for row, (answer, token) in enumerate(zip(self.open, taken, strict=True)):
+            answer.ids.append(token)
+            answer.ended = token in self._model.speech.ends
+            if not answer.ended and len(answer.ids) < answer.room:
                 still.append(row)
-            yield place, token, self._ended[place]
+            yield token, answer.ended
         self._keep(still, taken)
+
+    @property
+    def joins(self) -> bool:
+        """Whether others of its kind can be taken in: where keys and values are all that is kept
+        of each token."""
+        from transformers.cache_utils import DynamicCache, DynamicLayer
+
+        kept = self._cache
+        return isinstance(kept, DynamicCache) and all(
+            type(layer) is DynamicLayer for layer in kept.layers
+        )
+
+    def take_in(self, other: Batch) -> None:
+        """Go on with another one's open answers as well. Both have made a step, and have some."""
+        assert self._next is not None and other._next is not None
+        longest = max(self._mask.shape[1], other._mask.shape[1])
+        for mine, theirs in zip(self._cache.layers, other._cache.layers, strict=True):
+            mine.keys = _one_below_another(mine.keys, theirs.keys, 2, longest - 1)
+            mine.values = _one_below_another(mine.values, theirs.values, 2, longest - 1)
+        self._mask = _one_below_another(self._mask, other._mask, 1, longest)
+        self._next = torch.cat([self._next, other._next])
+        self.open += other.open
+        other.open, other._cache = [], None
 
     def _begin(self, prompts: Sequence[Prompt]) -> None:
         begun = begin(self._model, self._module, [list(prompt.ids) for prompt in prompts])
         self._cache, self._mask = begun.cache, begun.mask
-        self._next: torch.Tensor | None = None
         self._first = begun.logits
 
     def _logits(self) -> torch.Tensor:
@@ -168,8 +237,8 @@ class Batch:
 
     def _taken(self, logits: torch.Tensor) -> list[int]:
         best = logits.topk(2, dim=1)
-        for place, (first, second) in zip(self.open, best.values.tolist(), strict=True):
-            self._leads[place] = min(self._leads[place], first - second)
+        for answer, (first, second) in zip(self.open, best.values.tolist(), strict=True):
+            answer.lead = min(answer.lead, first - second)
         if self._writing.temperature <= 0:
             taken: list[int] = best.indices[:, 0].tolist()
             return taken
@@ -177,8 +246,8 @@ class Batch:
         below = (logits - best.values[:, :1]) / self._writing.temperature
         odds = _nucleus(below, self._writing.top_p).cpu()
         return [
-            int(torch.multinomial(of_row, 1, generator=self._chance[place]))
-            for place, of_row in zip(self.open, odds, strict=True)
+            int(torch.multinomial(of_row, 1, generator=answer.chance))
+            for answer, of_row in zip(self.open, odds, strict=True)
         ]
 
     def _keep(self, still: list[int], taken: list[int]) -> None:
@@ -186,6 +255,7 @@ class Batch:
         gone = len(still) < len(self.open)
         self.open = [self.open[row] for row in still]
         if not self.open:
+            self._cache = None  # its memory is others' from here on
             return
         device = self._model.device
         self._next = torch.tensor([[taken[row]] for row in still], device=device)
@@ -197,6 +267,20 @@ class Batch:
             self._cache.batch_select_indices(rows)
             self._mask = self._mask[rows]
         self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
+
+
+def _one_below_another(
+    one: torch.Tensor, other: torch.Tensor, of_tokens: int, longest: int
+) -> torch.Tensor:
+    """The rows of both; ``of_tokens`` is the dimension that is filled up on the left."""
+    whole = one.new_zeros(
+        (len(one) + len(other), *one.shape[1:of_tokens], longest, *one.shape[of_tokens + 1 :])
+    )
+    for rows, part in ((slice(len(one)), one), (slice(len(one), None), other)):
+        whole[rows].narrow(of_tokens, longest - part.shape[of_tokens], part.shape[of_tokens]).copy_(
+            part
+        )
+    return whole
 
 
 def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:

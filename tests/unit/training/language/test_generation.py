@@ -192,6 +192,43 @@ def test_where_one_does_not_fit_it_is_said(
     assert sizes == [6, 3, 1]
 
 
+def test_the_last_of_a_batch_wait_for_those_of_others(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms = (2, 12, 3, 9, 1, 2)
+    prompts = [one._replace(room=room) for one, room in zip(prompts_of(model), rooms, strict=True)]
+    alone = [write(model, model.module, [prompt])[0] for prompt in prompts]
+    monkeypatch.setattr(generation, "FEW", 1)
+    monkeypatch.setattr(generation, "CPU_ROWS", 3)
+    sizes = sizes_of(model, monkeypatch)
+    together = write(model, model.module, prompts)
+    assert ids(together) == ids(alone)
+    assert [one.lead for one in together] == pytest.approx([one.lead for one in alone], abs=1e-3)
+    # Longest first: two batches of three, each of which has one answer that is longer than others.
+    assert sum(sizes) == sum(rooms)
+    steps_apart = max(rooms[place] for place in (1, 3, 5)) + max(
+        rooms[place] for place in (0, 2, 4)
+    )
+    assert len(sizes) < steps_apart
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_so_they_do_in_other_families(
+    name: str, write_model: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that keep more than keys and values of each token go on by themselves."""
+    model = load(write_model(family(name)))
+    prompts = [
+        one._replace(room=room)
+        for one, room in zip(prompts_of(model)[:4], (9, 2, 8, 3), strict=True)
+    ]
+    monkeypatch.setattr(generation, "FEW", 1)
+    monkeypatch.setattr(generation, "CPU_ROWS", 2)
+    assert ids(write(model, model.module, prompts)) == [
+        by_transformers(model, prompt) for prompt in prompts
+    ]
+
+
 # --- by chance ------------------------------------------------------------------------------------
 
 
