@@ -26,20 +26,20 @@ class LocalHarness(BackendHarness):
         return LocalBackend(home=home)
 
 
-#: Checks that train. Of each task one method takes them in every run, the others in the long one:
-#: a worker's start alone takes seconds.
-TRAINING = (
+#: Checks that train. Of each task one method takes those of ``ASKED`` in every run, one task the
+#: others; all else is left to the long one: a worker's start alone takes seconds.
+ASKED = (
     "asked_as_trained",
     "one_is_as_many",
     "all_ways_of_asking_agree",
     "a_saved_model_answers_alike",
     "a_bad_input_costs_no_other",
-    "a_long_row_is_trained_or_refused",
-    "one_row_is_trained_or_refused",
     "a_model_says_what_it_is",
 )
+TRAINING = (*ASKED, "a_long_row_is_trained_or_refused", "one_row_is_trained_or_refused")
+FIRST = "classification_auto"
 ALWAYS = (
-    "classification_auto",
+    FIRST,
     "extraction_full",
     "preference_choose_bi_encoder",
     "transformation_lora",
@@ -69,8 +69,9 @@ UNLEARNT = "__extraction_lora"
 
 
 #: From nothing a model takes half a minute to learn to write, so of each method only these are
-#: checked; the others are of one method a task.
+#: checked, and in every run one of them; the others are of one method a task.
 CHECKED_FOR_ALL = ("test_asked_as_trained__", "test_one_is_as_many__")
+WRITTEN = "test_asked_as_trained__transformation_lora"
 
 
 class LanguageHarness(LocalHarness):
@@ -111,11 +112,11 @@ for _suite in (TestLocal, TestLocalLanguage, TestLocalRewriting):
         if writes and (not checked or _name.endswith(UNLEARNT)):
             delattr(_suite, _name)
             continue
-        if writes and not _name.startswith(CHECKED_FOR_ALL):
-            _test = pytest.mark.soak(_test)
         if _name.endswith("_qlora"):  # four bits need a GPU
             _test = pytest.mark.gpu(_test)
-        if _name.startswith(LONG) or not _name.endswith(ALWAYS):
+        asked = _name.startswith(tuple(f"test_{one}__" for one in ASKED))
+        always = _name.endswith(ALWAYS if asked else FIRST) and not _name.startswith(LONG)
+        if _name != WRITTEN if writes else not always:
             _test = pytest.mark.soak(_test)
         setattr(_suite, _name, _test)
 

@@ -94,6 +94,7 @@ def test_labels_stay_as_they_are_written(minilm_home: Path, tmp_path: Path) -> N
     assert set(model.predict("this one is about 007").probabilities) == set(labels)
 
 
+@pytest.mark.soak
 def test_one_many_and_eight_threads_agree(minilm_home: Path, tmp_path: Path) -> None:
     rows = [
         (f"{word} number {n} {'and more ' * (n % 7)}", word)

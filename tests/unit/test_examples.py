@@ -104,14 +104,15 @@ def test_demo_tunes_a_real_model_that_beats_the_pretrained_one() -> None:
     assert tunekit.load(path).predict("I want to cancel my contract.").label == "cancel_policy"
 
 
+@pytest.mark.soak
 @pytest.mark.torch
 @pytest.mark.usefixtures("minilm_home")
 @pytest.mark.parametrize(
     ("name", "pretrained", "tuned", "method"),
     [
         ("kundenpost", "negativ", "neutral", "head"),
-        pytest.param("kundenpost", "negativ", "neutral", "full", marks=pytest.mark.soak),
-        pytest.param("finanzfragen", "Aktie", "Anleihe", "full", marks=pytest.mark.soak),
+        ("kundenpost", "negativ", "neutral", "full"),
+        ("finanzfragen", "Aktie", "Anleihe", "full"),
     ],
 )
 def test_tuning_helped_where_the_lecture_says_so(
