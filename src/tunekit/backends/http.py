@@ -17,15 +17,7 @@ from typing import Any, NoReturn
 
 import httpx2
 import orjson
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
+from tenacity import AsyncRetrying, Retrying
 
 from ..errors import (
     AuthenticationFailed,
@@ -45,6 +37,7 @@ from .http_errors import (
     retry_after_of,
 )
 from .keys import Key
+from .retrying import patiently
 
 __all__ = ["AsyncSession", "HttpClient", "expect"]
 
@@ -177,28 +170,7 @@ class _Wire:
         )
 
     def _retries(self) -> dict[str, Any]:
-        growing = wait_exponential(multiplier=self.first_wait, max=self.longest_wait)
-        backoff = growing + wait_random(0, self.first_wait)
-
-        def may_try_again(error: BaseException) -> bool:
-            # Who says "in an hour" gets its hour from the caller, not from a blocked call.
-            return (
-                isinstance(error, BackendError)
-                and error.retryable
-                and (error.retry_after or 0.0) <= self.longest_wait
-            )
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome is not None else None
-            told = error.retry_after if isinstance(error, BackendError) else None
-            return max(backoff(state), told or 0.0)
-
-        return {
-            "retry": retry_if_exception(may_try_again),
-            "wait": wait,
-            "stop": stop_after_attempt(self.attempts),
-            "reraise": True,
-        }
+        return patiently(self.attempts, self.first_wait, self.longest_wait)
 
 
 class HttpClient(_Wire):

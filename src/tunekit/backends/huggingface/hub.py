@@ -15,14 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
+from tenacity import Retrying
 
 from ...errors import (
     AuthenticationFailed,
@@ -39,6 +32,7 @@ from ...errors import (
 )
 from ..http_errors import ADVICE, RAISED_BY_HTTPX, address, failure, refusal
 from ..keys import Key
+from ..retrying import patiently
 from .bounds import Bounds, bounded, retry_after, silent
 
 if TYPE_CHECKING:
@@ -200,28 +194,7 @@ class Hub:
 
     def retries(self) -> dict[str, Any]:
         """How tenacity repeats what only reads."""
-        growing = wait_exponential(multiplier=self.first_wait, max=self.longest_wait)
-        backoff = growing + wait_random(0, self.first_wait)
-
-        def may_try_again(error: BaseException) -> bool:
-            # Who says "in an hour" gets its hour from the caller, not from a blocked call.
-            return (
-                isinstance(error, BackendError)
-                and error.retryable
-                and (error.retry_after or 0.0) <= self.longest_wait
-            )
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome is not None else None
-            told = error.retry_after if isinstance(error, BackendError) else None
-            return max(backoff(state), told or 0.0)
-
-        return {
-            "retry": retry_if_exception(may_try_again),
-            "wait": wait,
-            "stop": stop_after_attempt(self.attempts),
-            "reraise": True,
-        }
+        return patiently(self.attempts, self.first_wait, self.longest_wait)
 
     # --- errors ---------------------------------------------------------------------------------
 
