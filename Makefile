@@ -12,8 +12,9 @@ TUNEKIT_TORCH_INDEX ?=
 PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
-PEERS_PIP := .venv-peers/bin/python -m pip install --disable-pip-version-check --quiet
+# Modules are compiled when they are first imported; most of what torch brings never is.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile
+PEERS_PIP := .venv-peers/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 # What tunekit is measured against and doesn't depend on; trl brings datasets.
 PEERS := trl==1.16.0 datasets
 EXTRAS := local,openai,anthropic,pandas,parquet,hf,spacy,onnx,gguf,dev,docs

@@ -122,7 +122,11 @@ for _suite in (TestLocal, TestLocalLanguage, TestLocalRewriting):
 
 
 for _suite in (TestLocalLanguage, TestLocalRewriting):
-    for _name in ("test_a_job_survives_a_fresh_process", "test_a_cancelled_job_stays_cancelled"):
+    for _name in (
+        "test_a_job_survives_a_fresh_process",
+        "test_a_cancelled_job_stays_cancelled",
+        "test_a_finished_job_stays_as_it_is",
+    ):
         setattr(_suite, _name, pytest.mark.soak(getattr(_suite, _name)))
 
 

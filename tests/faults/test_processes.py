@@ -430,6 +430,7 @@ def test_a_second_launch_leaves_the_first_alone(longer: Callable[..., RunFolder]
 # --- as users start them --------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_a_user_asks_for_two_processes(tiny_encoder: Path, home: Path) -> None:
     rows = [
         {"text": f"{text} {number}", "label": label}

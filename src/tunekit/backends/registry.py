@@ -83,7 +83,7 @@ def list_backends() -> list[str]:
     Nothing is imported for it. Warns where an installed package claims a built-in name.
 
     >>> list_backends()  # doctest: +ELLIPSIS
-    ['anthropic', 'fake', ...'local'...]
+    ['anthropic', 'autotrain', 'fake', ...'local'...]
     """
     return _names(BACKENDS)
 

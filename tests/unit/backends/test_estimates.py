@@ -186,7 +186,7 @@ def test_a_plan_does_without_what_is_not_installed(
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("with_validation", [False, True])
+@pytest.mark.parametrize("with_validation", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_plan_foresees_exactly_what_the_worker_computes(
     tiny_encoder: Path,
     tmp_path: Path,
@@ -260,6 +260,7 @@ def test_held_out_rows_are_foreseen(rows: int) -> None:
 # --- time and memory ------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 @pytest.mark.torch
 def test_later_plans_stand_on_earlier_runs_and_the_cache(
     tiny_encoder: Path, tmp_path: Path

@@ -143,6 +143,7 @@ def test_gguf_is_told_as_one_until_it_is_converted(
         weights.token_counter(found)
 
 
+@pytest.mark.soak
 def test_two_processes_at_once_convert_once_and_quietly(made_once: Made, entry: Entry) -> None:
     # One that had converted beside the other would have failed, since the folder is there already.
     kept = made_once.home / "weights"

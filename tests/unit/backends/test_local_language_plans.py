@@ -154,7 +154,10 @@ def test_methods_differ_in_what_they_hold(tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("kind", ["answers", "pairs", "rewriting"])
+@pytest.mark.parametrize(
+    "kind",
+    ["answers", *(pytest.param(one, marks=pytest.mark.soak) for one in ("pairs", "rewriting"))],
+)
 def test_training_is_foreseen_as_the_worker_does_it_and_corrects_later_plans(
     tiny_causal: Path,
     tiny_seq2seq: Path,

@@ -69,6 +69,7 @@ def test_a_server_without_logprobs_is_asked_without(
     assert (first.label, second.label) == ("car", "pet")
 
 
+@pytest.mark.soak
 def test_a_thousand_answers_under_faults(server: OpenAIServer, home: Path) -> None:
     backend = over(server, timeout=0.5, retries=12)
     model = tunekit.tune(Dataset.from_rows(ROWS, Classification()), backend=backend)
