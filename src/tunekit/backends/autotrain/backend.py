@@ -20,8 +20,8 @@ from ...training.folder import RunFolder
 from ...weights import known_family
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..http import HttpClient
+from ..huggingface.answering import ServedBackend
 from ..huggingface.hub import TOKEN_ENV, Hub
-from ..trainer.backend import TrainerBackend
 from ..trainer.methods import default_base
 from ..trainer.models import require_extra
 from ..trainer.recipes import Machine
@@ -53,7 +53,7 @@ ENDINGS = {
 }
 
 
-class AutoTrainBackend(TrainerBackend):
+class AutoTrainBackend(ServedBackend):
     """Trains through AutoTrain, and answers on this machine with what it trained.
 
     AutoTrain has been left as it is since January 2025; the backend pins its last version.
@@ -81,6 +81,9 @@ class AutoTrainBackend(TrainerBackend):
         settle: seconds in which a job may still appear whose creation nobody saw the answer of.
         timeout: seconds that one call may take.
         attempts: how often a call that only reads is made.
+        answers_url: where the model is served, an Inference Endpoint or TGI, to be asked there
+            instead of on this machine.
+        answers_token_env: names the variable with the token for that; ``None`` sends none.
         device: that answers, as for the backend ``local``.
 
     Raises:
@@ -110,12 +113,16 @@ class AutoTrainBackend(TrainerBackend):
         settle: float = 30.0,
         timeout: float = 60.0,
         attempts: int = 4,
+        answers_url: str | None = None,
+        answers_token_env: str | None = None,
         device: str = "auto",
     ) -> None:
         given = dict(locals())
         self._options = {one: given[one] for one in USUAL if given[one] != USUAL[one]}
         check_options(name, given)
         super().__init__(name, home, model, Machine(device, None, "auto", None))
+        if answers_url is not None:
+            self.serve(answers_url, answers_token_env, timeout=timeout, retries=attempts - 1)
         self._hub = Hub(name, token_env, hub_endpoint, timeout, attempts=attempts)
         self._server = endpoint if runner == "server" else None
         self._server_folder = server_folder

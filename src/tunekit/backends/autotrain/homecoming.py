@@ -66,16 +66,18 @@ def fetch_model(hub: Hub, repo: str, target: Path) -> None:
     info = hub.read(f"looking at model {repo}", lambda api: api.model_info(repo))
     names = [one.rfilename for one in info.siblings or () if is_wanted(one.rfilename)]
     for name in names:
-        hub.read(
-            f"fetching {name} of {repo}",
-            lambda api, name=name: api.hf_hub_download(  # type: ignore[misc]
-                repo, name, revision=info.sha, local_dir=target
-            ),
-        )
+        _fetch(hub, repo, name, info.sha, target)
     with disk_errors(f"tidying {target}"):
         shutil.rmtree(target / ".cache", ignore_errors=True)
     if scrub(target, hub.key):
         _scrub_repo(hub, repo, target / PARAMETERS)
+
+
+def _fetch(hub: Hub, repo: str, name: str, commit: str | None, target: Path) -> None:
+    hub.read(
+        f"fetching {name} of {repo}",
+        lambda api: api.hf_hub_download(repo, name, revision=commit, local_dir=target),
+    )
 
 
 def copy_model(folder: Path, target: Path, backend: str) -> None:

@@ -30,6 +30,8 @@ USUAL: Mapping[str, Any] = {
     "settle": 30.0,
     "timeout": 60.0,
     "attempts": 4,
+    "answers_url": None,
+    "answers_token_env": None,
     "device": "auto",
 }
 
@@ -64,6 +66,8 @@ def check_options(name: str, given: Mapping[str, Any]) -> None:
     for least, option in ((0, "settle"), (0.001, "timeout"), (1, "attempts")):
         if given[option] < least:
             raise ConfigError(f"{name}: {option}={given[option]}. Give {least} or more.")
+    if given["answers_token_env"] is not None and given["answers_url"] is None:
+        raise ConfigError(f"{name}: answers_token_env without answers_url. Set both, or none.")
     if given["max_cost"] is not None and given["price_per_minute"] is None:
         raise ConfigError(
             f"{name}: max_cost={given['max_cost']} without price_per_minute. Give the dollars that "

@@ -13,7 +13,7 @@ training is over; the trained model is a repository of its own, which AutoTrain 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -234,6 +234,7 @@ class _Attempt:
             push=True,
         )
         token = hub.key.value() or ""
+        hardware: Any = runner.hardware.name.removeprefix("spaces-")
         try:
             hub.once(
                 f"creating Space {names.space}",
@@ -241,7 +242,7 @@ class _Attempt:
                     names.space,
                     repo_type="space",
                     space_sdk="docker",
-                    space_hardware=runner.hardware.name.removeprefix("spaces-"),  # type: ignore[arg-type]
+                    space_hardware=hardware,
                     space_secrets=secrets(self._work, facts, token),
                     private=True,
                 ),
@@ -362,7 +363,7 @@ def taken(backend: str, what: str, name: str) -> Conflict:
 
 def remove(hub: Hub, repo: str, kind: str) -> None:
     """Delete a repository, if it is there."""
-    ask: Callable[[Any], None] = lambda api: api.delete_repo(  # noqa: E731
-        repo, repo_type=kind, missing_ok=True
+    hub.read(
+        f"deleting {kind} {repo}",
+        lambda api: api.delete_repo(repo, repo_type=kind, missing_ok=True),
     )
-    hub.read(f"deleting {kind} {repo}", ask)

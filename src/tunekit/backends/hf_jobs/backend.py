@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +13,13 @@ from ...data.dataset import Dataset
 from ...durable import locked, write_file
 from ...errors import BackendError, Conflict, TunekitError
 from ...planning import Estimate, Setup, Work
-from ...shapes import Failure, Input, Outcome, Said
-from ...training.card import Artifact, read_card
 from ...training.folder import RunFolder
 from ...training.recipe import Precision, Sharding, Writing
-from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
+from ..base import Event, Journal, Ref, State, Status, Trained
+from ..huggingface.answering import ServedBackend
 from ..huggingface.hub import TOKEN_ENV, Hub
-from ..huggingface.serving import Served
 from ..once import find_started, submit_once
-from ..trainer.backend import TrainerBackend
-from ..trainer.recipes import Machine, check_writing
+from ..trainer.recipes import Machine
 from . import jobs
 from .bundle import Bundle, bundle, python_version, requirements
 from .flavors import DEFAULT, FLAVORS, Bill, bill, check_live
@@ -37,7 +33,7 @@ __all__ = ["HfJobsBackend"]
 SHOWN_LINES = 10
 
 
-class HfJobsBackend(TrainerBackend):
+class HfJobsBackend(ServedBackend):
     """Trains on machines of Hugging Face Jobs; the model comes home and answers on this machine.
 
     Args:
@@ -127,6 +123,8 @@ class HfJobsBackend(TrainerBackend):
         )
         super().__init__(name, home, model, machine)
         check(name, given)
+        if answers_url is not None:
+            self.serve(answers_url, answers_token_env, timeout=call_timeout, retries=retries)
         self._flavor = flavor
         self._namespace = namespace
         self._timeout = timeout
@@ -138,11 +136,6 @@ class HfJobsBackend(TrainerBackend):
         self._settle = settle
         self._sharding = sharding
         self._hub = Hub(name, token_env, endpoint, call_timeout, attempts=retries + 1)
-        self._served = (
-            Served(name, answers_url, answers_token_env, timeout=call_timeout, retries=retries)
-            if answers_url is not None
-            else None
-        )
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -337,35 +330,3 @@ class HfJobsBackend(TrainerBackend):
 
     def _remove(self, repo: str) -> None:
         self._hub.read(f"deleting {repo}", lambda api: api.delete_repo(repo, missing_ok=True))
-
-    # --- answering ------------------------------------------------------------------------------
-
-    async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
-        card = self._served_card(ref)
-        if self._served is None or card is None:
-            return await super().predict(ref, inputs)
-        return await self._served.predict(card.shape, card.labels, inputs, self._machine.writing)
-
-    def write(self, ref: ModelRef, asked: Input, how: Mapping[str, Any]) -> Iterator[str | Failure]:
-        card = self._served_card(ref)
-        if self._served is None or card is None:
-            return super().write(ref, asked, how)
-        writing = self._machine.writing._replace(**how)
-        check_writing(self.name, writing)
-        # In one piece: what stock servers stream are tokens, each with rules of its own.
-        told = self._served.predict(card.shape, card.labels, [asked], writing)
-        (outcome,) = asyncio.run(told)
-        return iter([outcome.text if isinstance(outcome, Said) else _no_words(outcome)])
-
-    def _served_card(self, ref: ModelRef) -> Artifact | None:
-        """The card of a model that is asked where it is served; untrained ones answer here."""
-        kind, _, where = ref.id.partition(":")
-        if self._served is None or kind not in ("run", "folder"):
-            return None
-        return read_card(self.run_of(where).artifact if kind == "run" else Path(where))
-
-
-def _no_words(outcome: Outcome) -> Failure:
-    if isinstance(outcome, Failure):
-        return outcome
-    return Failure("no-words", f"this model answers with {type(outcome).__name__}, not in words")

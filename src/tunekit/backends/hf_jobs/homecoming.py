@@ -153,13 +153,17 @@ def _wrong(hub: Hub, repo: str, place: str, ending: Ending) -> str | None:
     found: set[str] = set()
     for start in range(0, len(wanted), AT_ONCE):
         part = wanted[start : start + AT_ONCE]
-        infos = hub.read(
-            f"looking at the files of {repo}",
-            lambda api, part=part: api.get_paths_info(repo, part, revision=ending.commit),  # type: ignore[misc]
-        )
-        found.update(one.path for one in infos)
+        found.update(_there(hub, repo, part, ending.commit))
     missing = [name for name in wanted if name not in found]
     return f"{repo} lacks {missing[0]}, which the job brought back" if missing else None
+
+
+def _there(hub: Hub, repo: str, names: list[str], commit: str) -> list[str]:
+    infos = hub.read(
+        f"looking at the files of {repo}",
+        lambda api: api.get_paths_info(repo, names, revision=commit),
+    )
+    return [one.path for one in infos]
 
 
 def _json(text: bytes) -> Any:

@@ -176,15 +176,17 @@ class Hub:
             BackendError: the Hub refused, or had no good answer.
         """
         kinds = {"repo_type": more["repo_type"]} if "repo_type" in more else {}
+
         # Large ones one at a time: huggingface_hub sends several in threads of its own, without
         # bounds. Small ones go along with the commit.
-        for file in filter(_is_large, files):
+        def send(file: CommitOperationAdd) -> None:
             self.read(
                 f"sending {file.path_in_repo} to {repo}",
-                lambda api, file=file: api.preupload_lfs_files(  # type: ignore[misc]
-                    repo, [file], free_memory=False, **kinds
-                ),
+                lambda api: api.preupload_lfs_files(repo, [file], free_memory=False, **kinds),
             )
+
+        for file in filter(_is_large, files):
+            send(file)
         return self.once(
             f"committing to {repo}",
             lambda api: str(

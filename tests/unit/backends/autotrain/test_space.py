@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,14 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import tunekit
 from tunekit import Classification, Dataset, Extraction, errors
 from tunekit.backends.autotrain.project import Names
-from tunekit.backends.base import Backend, State
+from tunekit.backends.base import Backend, ModelRef, State
 from tunekit.job import Job
+from tunekit.shapes import Passage, Weights
 from tunekit.testing.hub import HubServer
 from tunekit.testing.hub.spaces import SpaceRun
 from tunekit.testing.server import Fault
+
+from ..huggingface.endpoint import Endpoint
 
 pytestmark = pytest.mark.torch
 TOKEN = "hf_secret0123456789abcdef"
@@ -110,6 +114,22 @@ def world(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def sent(world: World, path: str) -> list[Any]:
     return [one for one in world.server.requests if one.method == "POST" and path in one.path]
+
+
+def test_a_model_that_is_served_is_asked_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDPOINT_TOKEN", "t-endpoint")
+    job = world.submit()
+    job.wait(timeout=20)
+    with Endpoint() as server:
+        server.answer = [[{"label": "pet", "score": 0.8}, {"label": "car", "score": 0.2}]]
+        backend: Any = world.backend(answers_url=server.origin, answers_token_env="ENDPOINT_TOKEN")
+        ref = ModelRef(backend.name, f"run:{job.id}")
+        (outcome,) = asyncio.run(backend.predict(ref, [Passage("my pet")]))
+        assert isinstance(outcome, Weights)
+        assert dict(outcome.by_label) == {"pet": 0.8, "car": 0.2}
+        assert [one.headers["authorization"] for one in server.requests] == ["Bearer t-endpoint"]
 
 
 # --- what is made ---------------------------------------------------------------------------------
