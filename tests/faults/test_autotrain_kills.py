@@ -89,7 +89,7 @@ MOMENTS: dict[str, tuple[Moment, dict[str, Fault]]] = {
     "while it trains": (_asked("GET", "/api/spaces/", "/runtime"), {}),
     "while the model comes home": (
         _asked("GET", "tester/tunekit-", "/resolve/", "model.safetensors"),
-        {},
+        {"GET /tester/": Fault("slow", seconds=0.3)},
     ),
     LAST: (_asked("DELETE", "/api/repos/delete"), {}),
 }
@@ -136,7 +136,7 @@ def test_a_killed_client_leaves_one_space(
 ) -> None:
     moment, faults = MOMENTS[name]
     for route, fault in faults.items():
-        server.script(route, fault)
+        server.script(route, fault, always=fault.kind == "slow")
     client = _client(server, home)
     deadline = time.monotonic() + WAIT
     while not moment(server, home) and client.poll() is None and time.monotonic() < deadline:

@@ -93,7 +93,11 @@ MOMENTS: dict[str, tuple[Moment, dict[str, Fault]]] = {
     "after sending": (_noted("uploaded"), {}),
     "before create is answered": (_created, {"POST /api/jobs/": Fault("hang", worked=True)}),
     "while polling": (_asked("GET", "/api/jobs/tester/0"), {}),
-    "while the model comes home": (_asked("GET", "/artifact/head.safetensors"), {}),
+    # Every file is slow, so that the kill finds this one on its way and not the run at its end.
+    "while the model comes home": (
+        _asked("GET", "/artifact/head.safetensors"),
+        {"GET /tester/": Fault("slow", seconds=0.3)},
+    ),
 }
 QUICK = ("before create is answered", "while the model comes home")
 CASES = [
@@ -173,13 +177,14 @@ def test_a_killed_client_leaves_one_repository_and_one_job(
 ) -> None:
     moment, faults = MOMENTS[name]
     for route, fault in faults.items():
-        hub.script(route, fault)
+        hub.script(route, fault, always=fault.kind == "slow")
     client = _client(hub, home, tiny_encoder)
     deadline = time.monotonic() + WAIT
     while not moment(hub, home) and client.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(number * LATER)
     assert moment(hub, home), f"{name} never came: {client.communicate()[1][-2000:]}"
+    assert client.poll() is None, f"it was over before {name}"
     client.send_signal(signal.SIGKILL)
     client.communicate()
 

@@ -133,7 +133,7 @@ def test_a_killed_client_leaves_one_job(
 ) -> None:
     moment, faults = MOMENTS[name]
     for route, fault in faults.items():
-        server.script(route, fault)
+        server.script(route, fault, always=fault.kind == "slow")
     client = _client(server, home)
     deadline = time.monotonic() + WAIT
     while not moment(server, home) and client.poll() is None and time.monotonic() < deadline:
