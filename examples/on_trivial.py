@@ -1,7 +1,7 @@
 """Trivial: the rule that a model has to beat before anybody should pay for it.
 
-It needs no key, no network and no time. ``TUNEKIT_BACKEND=local``, or another backend, names what is
-compared with it. Without it that is ``fake``, which remembers its rows.
+It needs no key, no network and no time. What is compared with it is what ``TUNEKIT_BACKEND`` names,
+and ``fake`` without it, which remembers its rows.
 """
 
 from __future__ import annotations
