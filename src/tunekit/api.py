@@ -317,7 +317,11 @@ def _plan(
 ) -> Plan:
     check_data("data", data)
     if not isinstance(built, Trains):
-        raise UnsupportedTask(f"backend {built.name!r} doesn't train")
+        raise UnsupportedTask(
+            f"backend {built.name!r} doesn't train. What it has is made by "
+            f"tunekit.baseline(data, backend={built.name!r}); to train, name another backend, such as "
+            "'local'."
+        )
     task, base = data.task, base_for(built, model, data.task)
     route = choose(built, task, data.needs, base, method)
     if validation is not None:
