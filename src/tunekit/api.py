@@ -318,9 +318,8 @@ def _plan(
     check_data("data", data)
     if not isinstance(built, Trains):
         raise UnsupportedTask(
-            f"backend {built.name!r} doesn't train. What it has is made by "
-            f"tunekit.baseline(data, backend={built.name!r}); to train, name another backend, such as "
-            "'local'."
+            f"backend {built.name!r} doesn't train: tunekit.baseline(data, "
+            f"backend={built.name!r}) makes what it has. To train, name another, such as 'local'."
         )
     task, base = data.task, base_for(built, model, data.task)
     route = choose(built, task, data.needs, base, method)
