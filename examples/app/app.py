@@ -8,6 +8,7 @@ Nothing here names a backend: a model of this machine and one at a provider are 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,9 @@ from pydantic import BaseModel, Field
 
 import tunekit
 from tunekit.errors import BackendError, PredictionError
+
+
+log = logging.getLogger("triage")
 
 
 class Message(BaseModel):
@@ -58,11 +62,13 @@ async def triage(message: Message, request: Request) -> Triage:
 @app.exception_handler(PredictionError)
 async def no_answer(request: Request, error: PredictionError) -> JSONResponse:
     """The model was asked and has no answer to this text: another text may have one."""
+    log.warning("%s", error)
     return JSONResponse({"detail": "There is no answer to this text."}, status_code=422)
 
 
 @app.exception_handler(BackendError)
 async def no_backend(request: Request, error: BackendError) -> JSONResponse:
     """The provider can't be asked now. What it said is for the log, not for the caller."""
+    log.error("%s", error)
     headers = {"retry-after": f"{error.retry_after:.0f}"} if error.retry_after else None
     return JSONResponse({"detail": "The model can't be asked now."}, 503, headers)
