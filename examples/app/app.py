@@ -19,7 +19,6 @@ from pydantic import BaseModel, Field
 import tunekit
 from tunekit.errors import BackendError, PredictionError
 
-
 log = logging.getLogger("triage")
 
 
