@@ -24,8 +24,6 @@ from tunekit.testing.openai import OpenAIServer
 MESSAGES = Path(__file__).resolve().parent / "data" / "insurer_messages.csv"
 BASE = "gpt-4.1-mini-2025-04-14"
 CONFIG = f"""
-backend = "azure"
-
 [backends.azure]
 type = "openai"
 base_url = "{{url}}"
@@ -49,7 +47,7 @@ def main() -> None:
         server.story = ("queued", "running", "succeeded")
         Path("tunekit.toml").write_text(CONFIG.format(url=server.url), encoding="utf-8")
 
-        model = tunekit.tune(data, epochs=2)
+        model = tunekit.tune(data, backend="azure", epochs=2)
         print(model)
         try:
             model.predict("Please send me a proof of insurance.")

@@ -29,7 +29,7 @@ def main() -> None:
     found = tunekit.compare(test, {"tuned": model, "rule": rule})
     print(f"\n{found}\n")
     try:
-        found.require("tuned.accuracy > rule.accuracy + 0.5")
+        found.require("tuned.accuracy > rule.accuracy + 0.2")
     except RequirementNotMet as unmet:  # an AssertionError: in CI it would end the job
         print(f"The gate is closed. {unmet}")
     else:

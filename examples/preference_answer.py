@@ -22,7 +22,7 @@ QUESTIONS = ("Where is my refund?", "May I choose the garage?")
 def main() -> None:
     """Read, hold rows out to judge by, tune, answer."""
     data = Dataset.read(ANSWERS, Preference("answer", INSTRUCTION), columns=COLUMNS)
-    train, held_out = data.split(test=0.2, seed=7)
+    train, held_out = data.split(test=0.2, seed=7, group="matter")
     plan = tunekit.plan(train, validation=held_out, epochs=1)
     print(f"{plan}\n")  # what it will take, before anything starts
 
