@@ -14,7 +14,7 @@ import tunekit
 from tunekit import Classification, Dataset, Label
 
 MESSAGES = Path(__file__).resolve().parent / "data" / "insurer_messages.csv"
-#: Below this probability somebody reads the message.
+#: Below this probability somebody reads the message. (``fake`` is never that sure.)
 SURE = 0.6
 SOMEBODY = "somebody reads it"
 TEAMS = {

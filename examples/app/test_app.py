@@ -18,8 +18,8 @@ from train import main as train
 from tunekit.testing.openai import Fault, OpenAIServer
 
 HERE = Path(__file__).parent
-MESSAGE = {"text": "The hail left dents all over my car."}
-PROVIDER = {"TYPE": "openai", "API_KEY_ENV": "", "MODEL": "any-model", "RETRIES": "0"}
+MESSAGE = {"text": "Please cancel my contract at the end of the year."}
+PROVIDER = {"TYPE": "openai", "API_KEY_ENV": "SCRIPTED_KEY", "MODEL": "any-model", "RETRIES": "0"}
 
 
 @pytest.fixture(autouse=True)
@@ -53,14 +53,15 @@ def test_a_message_is_sorted() -> None:
     with running() as client:
         assert "practice" in client.get("/health").json()["model"]
         answer = client.post("/triage", json=MESSAGE).json()
-        assert answer["label"] == "report_claim"
+        assert answer["label"] == "cancel_policy"
         assert 0 < answer["probability"] <= 1
         assert client.post("/triage", json={"text": ""}).status_code == 422
 
 
 def test_a_provider_is_asked_and_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    with OpenAIServer() as provider:
+    with OpenAIServer(key="sk-secret") as provider:
         provider.story = ("succeeded",)
+        monkeypatch.setenv("SCRIPTED_KEY", "sk-secret")
         monkeypatch.setenv("TUNEKIT_BACKEND", "scripted")
         for option, value in {**PROVIDER, "BASE_URL": provider.url}.items():
             monkeypatch.setenv(f"TUNEKIT_BACKENDS__SCRIPTED__{option}", value)

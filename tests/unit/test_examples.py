@@ -218,10 +218,16 @@ def installed(tmp_path: Path) -> Path:
     return target
 
 
-@pytest.mark.soak
-def test_the_package_passes_the_suite_by_its_entry_point(installed: Path) -> None:
+@pytest.mark.parametrize(
+    "which",
+    [
+        pytest.param("not TestNearest", id="by-its-name"),
+        pytest.param("", id="the-whole-suite", marks=pytest.mark.soak),
+    ],
+)
+def test_the_package_passes_its_own_tests(which: str, installed: Path) -> None:
     quiet = ("-q", "-p", "no:cacheprovider")
 
-    done = in_process("-m", "pytest", *quiet, folder=PACKAGE, path=(installed,))
+    done = in_process("-m", "pytest", *quiet, "-k", which, folder=PACKAGE, path=(installed,))
     assert done.returncode == 0, done.stdout[-3000:]
     assert "skipped" not in done.stdout
