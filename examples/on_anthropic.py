@@ -23,6 +23,7 @@ def main() -> None:
     data = Dataset.read(MESSAGES, Classification(), columns=columns)
     train, test = data.split(test=0.25, seed=7)
     with AnthropicServer() as server:
+        server.batch_story = ("ended",)
         backend = tunekit.backend("anthropic", base_url=server.url, api_key_env="")
         print(tunekit.plan(train, backend=backend, shots=16, nearest=8))
 

@@ -29,7 +29,7 @@ def main() -> None:
     with OpenAIServer() as server:  # behaves as OpenAI does, and answers from what it was sent
         server.story = ("validating_files", "running", "succeeded")
         backend = tunekit.backend(
-            "openai", base_url=server.url, api_key_env="", model=BASE, retries=1
+            "openai", base_url=server.url, api_key_env="", model=BASE, retries=0
         )
         job = tunekit.submit(train, backend=backend, epochs=3)
         print(f"\n{job}")  # on disk before anything was sent: tunekit.attach(job.id) finds it

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import tunekit
+from tunekit import Classification
 from tunekit.backends.registry import BACKENDS, BUILT_INS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,8 +79,11 @@ def test_a_script_runs_on_fake(
     assert re.search(ON_FAKE[name], capsys.readouterr().out)
 
 
-def test_swap_backend_runs_on_the_backend_of_its_config() -> None:
-    printed = run_example("swap_backend.py")
+def test_swap_backend_runs_on_the_backend_of_its_config(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runpy.run_path(str(EXAMPLES / "swap_backend.py"), run_name="__main__")
+    printed = capsys.readouterr().out
 
     assert "cancel_policy" in printed
     assert "on practice" in printed
@@ -218,16 +222,19 @@ def installed(tmp_path: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize(
-    "which",
-    [
-        pytest.param("not TestNearest", id="by-its-name"),
-        pytest.param("", id="the-whole-suite", marks=pytest.mark.soak),
-    ],
-)
-def test_the_package_passes_its_own_tests(which: str, installed: Path) -> None:
+def test_the_package_is_known_by_its_name(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(installed))
+    rows = [{"text": f"{word} {n}", "label": word} for word in ("car", "home") for n in range(4)]
+
+    assert "nearest" in tunekit.list_backends()
+    model = tunekit.tune(tunekit.Dataset.from_rows(rows, Classification()), backend="nearest")
+    assert model.save("saved") and tunekit.load("saved").predict("my car").label == "car"
+
+
+@pytest.mark.soak
+def test_the_package_passes_the_suite(installed: Path) -> None:
     quiet = ("-q", "-p", "no:cacheprovider")
 
-    done = in_process("-m", "pytest", *quiet, "-k", which, folder=PACKAGE, path=(installed,))
+    done = in_process("-m", "pytest", *quiet, folder=PACKAGE, path=(installed,))
     assert done.returncode == 0, done.stdout[-3000:]
     assert "skipped" not in done.stdout
