@@ -45,6 +45,7 @@ def tiny_bert(labels: tuple[str, ...]) -> dict[str, bytes]:
 
 def main() -> None:
     """See the plan, let a Space train, take the model home, see what is left."""
+    transformers.logging.disable_progress_bar()
     data = Dataset.read(LETTERS, Classification())
 
     with HubServer(key="hf_any") as server:

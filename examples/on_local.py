@@ -29,7 +29,8 @@ def main() -> None:
     for label, probability in answer.probabilities.items():
         print(f"  {label:<8} {probability:.2f}")
     figures = model.evaluate(test).to_dict()
-    print(f"  right: {figures['accuracy']['value']:.2f}, calibration error: {figures['ece']}")
+    print(f"  right: {figures['accuracy']['value']:.2f}")
+    print(f"  calibration error: {figures['ece']['value']:.3f}")
 
     with tempfile.TemporaryDirectory() as folder:
         saved = model.save(Path(folder) / "letters")
