@@ -28,8 +28,8 @@ __all__ = ["narrow_copy", "write_many"]
 SPREAD = CLOSEST = 8
 #: How much further than the worst of their leads another one may move.
 MARGIN = 2.0
-#: Tokens that are read at once. Few, so that rows of a batch are of about one length: what fills them
-#: up costs as much as what is read.
+#: Tokens that are read at once. Few, so that rows of a batch are of about one length: what fills
+#: them up costs as much as what is read.
 CPU_TOKENS, GPU_TOKENS = 1_024, 32_768
 
 
