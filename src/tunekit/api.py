@@ -129,7 +129,7 @@ def submit(
     if isinstance(data_or_plan, Plan):
         given = {"backend": backend, "model": model, "validation": validation, **hyperparameters}
         if method != "auto" or any(value is not None for value in given.values()):
-            raise InputError("a plan has its backend, model and settings: submit it alone")
+            raise InputError("a plan has its backend, model and settings. Submit it alone.")
         planned = data_or_plan
     else:
         built = backend_for(backend)
@@ -186,7 +186,7 @@ def attach(id: str) -> Job:
         JobNotFound: there is none under this home.
     """
     if not isinstance(id, str):
-        raise InputError(f"id is {type(id).__name__}, not a text such as job.id")
+        raise InputError(f"id is {type(id).__name__}, not a text. Give one, such as job.id.")
     home = current_config().home
     job = Job(Runs(home).get(id.removeprefix("run:")), home)
     try:
@@ -207,7 +207,7 @@ def attach_predictions(id: str) -> PredictionJob:
         BackendError: the provider couldn't be asked.
     """
     if not isinstance(id, str):
-        raise InputError(f"id is {type(id).__name__}, not a text such as job.id")
+        raise InputError(f"id is {type(id).__name__}, not a text. Give one, such as job.id.")
     home = current_config().home
     folder = find_bulk(home, id)
     return PredictionJob(folder, open_model(folder / "model", home).answering).refresh()
@@ -272,7 +272,10 @@ def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
         JobFailed: the run has none.
     """
     if not isinstance(path_or_ref, str | Path):
-        raise InputError(f"load takes a folder or a reference, not {type(path_or_ref).__name__}")
+        raise InputError(
+            f"load takes a folder or a reference, not {type(path_or_ref).__name__}. Give one, such "
+            "as 'models/triage' or 'run:ID'."
+        )
     config = current_config()
     if is_folder(path_or_ref):
         return open_model(Path(path_or_ref), config.home, task)
@@ -296,10 +299,13 @@ def _load_ref(ref: str, task: Task | None) -> Model:
     if not rest or rest.startswith("//"):
         known = did_you_mean(ref, config.models) if config.models else ""
         raise ModelError(
-            f"{ref!r} is no folder, no model in config, no run:ID and no BACKEND:MODEL-ID. {known}"
+            f"{ref!r} is no folder, no model in config, no run:ID and no BACKEND:MODEL-ID. Give "
+            f"one of these. {known}".rstrip()
         )
     if task is None:
-        raise ModelError(f"{ref!r} doesn't say what the model does: give task=")
+        raise ModelError(
+            f"{ref!r} doesn't say what the model does: give task=, such as task=Classification()."
+        )
     built = build(scheme, {})
     return served(built, rest, task)
 
@@ -317,7 +323,9 @@ def _plan(
 ) -> Plan:
     check_data("data", data)
     if not isinstance(built, Trains):
-        raise UnsupportedTask(f"backend {built.name!r} doesn't train")
+        raise UnsupportedTask(
+            f"backend {built.name!r} doesn't train. Take another: tunekit.list_backends() has all."
+        )
     task, base = data.task, base_for(built, model, data.task)
     route = choose(built, task, data.needs, base, method)
     if validation is not None:

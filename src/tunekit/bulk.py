@@ -317,8 +317,8 @@ def find_bulk(home: Path, id: str) -> Path:
     folder = home / "predictions" / Path(id).name
     if not (folder / "bulk.json").is_file():
         raise JobNotFound(
-            f"no predictions {id!r} in {folder.parent}. TUNEKIT_HOME says where they are looked "
-            "for.",
+            f"no predictions {id!r} in {folder.parent}. Check the id, and that TUNEKIT_HOME is "
+            "what it was.",
             job_id=id,
         )
     return folder

@@ -175,7 +175,11 @@ class Job:
                 "same call with resume=True goes on."
             )
         if ref is None or self.status.terminal:
-            raise JobError(f"job {self.id} is {self.status} already.", job_id=self.id)
+            raise JobError(
+                f"job {self.id} is {self.status} already, so nothing can be paused or resumed. See "
+                "job.events().",
+                job_id=self.id,
+            )
         tell(self._backend, ref)
         return self.refresh()
 
@@ -295,7 +299,10 @@ class Job:
     @property
     def _trains(self) -> Trains:
         if not isinstance(self._backend, Trains):
-            raise UnsupportedTask(f"backend {self._record.spec.name!r} doesn't train")
+            raise UnsupportedTask(
+                f"backend {self._record.spec.name!r} doesn't train. Take another: "
+                "tunekit.list_backends() has all."
+            )
         return self._backend
 
     @property

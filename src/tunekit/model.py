@@ -119,7 +119,7 @@ class Model:
         """
         check_errors(errors)
         if isinstance(xs, str | Mapping) or not isinstance(xs, Iterable):
-            raise InputError("stream takes several inputs; predict takes one")
+            raise InputError("stream takes several inputs. Use predict() for one.")
         return self._streamed(xs, errors)
 
     def _streamed(self, xs: Iterable[Any], errors: Literal["raise", "return"]) -> Iterator[Any]:
@@ -208,25 +208,33 @@ class Model:
 
     def _check_kind(self, data: Dataset) -> None:
         if data.task.kind != self.task.kind:
-            raise DataError(f"{data.name} has rows of {data.task.kind}; this is {self!r}.")
+            raise DataError(
+                f"{data.name} has rows of {data.task.kind}; this is {self!r}. Give rows of that."
+            )
 
     @staticmethod
     def _refuse_fields(fields: Mapping[str, Any]) -> None:
         if fields:
             raise InputError(
-                f"{', '.join(fields)}: for several inputs give each as a mapping with its fields"
+                f"{', '.join(fields)}: for several inputs, give each as a mapping with its fields."
             )
 
     def _outcomes(self, asked: Sequence[Asked]) -> Coroutine[Any, Any, list[Any]]:
         if not isinstance(self.backend, Predicts):
-            raise UnsupportedTask(f"backend {self.spec.name!r} serves no models; it only trains")
+            raise UnsupportedTask(
+                f"backend {self.spec.name!r} serves no models; it only trains. Take another: "
+                "tunekit.list_backends() has all."
+            )
         return self._ask_backend(self.backend, asked)
 
     async def _ask_backend(self, backend: Predicts, asked: Sequence[Asked]) -> list[Any]:
         inputs = [self.task.input(one, self.shape, self.prompt) for one in asked]
         outcomes = await backend.predict(self.ref, inputs) if inputs else []
         if len(outcomes) != len(inputs):
-            raise ModelError(f"{self.spec.name}: {len(outcomes)} answers to {len(inputs)} inputs")
+            raise ModelError(
+                f"{self.spec.name}: {len(outcomes)} answers to {len(inputs)} inputs. Mend the "
+                "backend: it gives one for each."
+            )
         return [self._read(*pair) for pair in zip(asked, outcomes, strict=True)]
 
     def _read(self, asked: Asked, outcome: Outcome) -> Any:
@@ -266,7 +274,7 @@ class Model:
             self._check_kind(x)
             asked = (self.task.asked(row) for row in x)
         elif isinstance(x, str | Mapping) or not isinstance(x, Iterable):
-            raise InputError("submit_predictions takes several inputs; predict takes one")
+            raise InputError("submit_predictions takes several inputs. Use predict() for one.")
         else:
             asked = self._all_asked(x)
         return new_bulk(load_config().home, self.answering, asked)
@@ -295,7 +303,10 @@ class Model:
         from .evaluation import evaluate
 
         if not isinstance(data, Dataset):
-            raise InputError(f"evaluate takes a Dataset, not {type(data).__name__}")
+            raise InputError(
+                f"evaluate takes a Dataset, not {type(data).__name__}. Make one: "
+                "Dataset.from_rows(rows, model.task)."
+            )
         self._check_kind(data)
         rows = list(data)
         answers = self.predict(data, errors="return")
@@ -388,7 +399,8 @@ class _Answering:
     def __init__(self, model: Model) -> None:
         if not isinstance(model.backend, Batches):
             raise UnsupportedTask(
-                f"backend {model.spec.name!r} has no batches: predict() and stream() answer at once"
+                f"backend {model.spec.name!r} has no batches. Use predict() or stream(), which "
+                "answer at once."
             )
         self.batches: Batches = model.backend
         self.ref_id = model.ref.id

@@ -173,7 +173,7 @@ class Run:
         except ValidationError as error:
             raise StoreError(
                 f"{path} is no record of a run ({error.error_count()} errors). "
-                "It was written by another version of tunekit, or damaged."
+                "It was written by another version of tunekit, or damaged. Submit again."
             ) from error
         return record
 

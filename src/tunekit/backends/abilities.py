@@ -173,7 +173,7 @@ def exporter(backend: Backend, ref: ModelRef, kind: str) -> Exports:
     there = f"there are {', '.join(map(repr, kinds))}; " if kinds else ""
     raise UnsupportedTask(
         f"{ref.id} of backend {backend.name!r} can't be exported as {kind!r}; {there}save() writes "
-        "it as safetensors and JSON"
+        "it as safetensors and JSON."
     )
 
 

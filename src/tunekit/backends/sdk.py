@@ -215,13 +215,18 @@ class SdkWire(ABC, Generic[S, A]):
             things = field(page, "data", list, self)
             for one in things:
                 if not isinstance(one, dict):
-                    raise MalformedAnswer(f"{what}: the list has {one!r:.40}", backend=self.backend)
+                    raise MalformedAnswer(
+                        f"{what}: the list has {one!r:.40}. {ADVICE[MalformedAnswer]}",
+                        backend=self.backend,
+                    )
                 field(one, "id", str, self)
                 yield one
             if not things or not page.get("has_more"):
                 return
             if after.get(cursor) == things[-1]["id"]:
-                raise MalformedAnswer(f"{what}: the list has no end.", backend=self.backend)
+                raise MalformedAnswer(
+                    f"{what}: the list has no end. {ADVICE[MalformedAnswer]}", backend=self.backend
+                )
             after = {cursor: things[-1]["id"]}
 
     @contextmanager

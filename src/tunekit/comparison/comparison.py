@@ -125,7 +125,7 @@ class Comparison(Printed):
             InputError: there is none of that name.
         """
         if name not in self.models:
-            raise InputError(f"no model {name!r} here: there are {', '.join(self.models)}")
+            raise InputError(f"no model {name!r} here. There are {', '.join(self.models)}.")
         return self.models[name].model
 
     def difference(self, a: str, b: str, metric: str | None = None) -> Difference:
@@ -145,8 +145,8 @@ class Comparison(Printed):
                 mirrored = Measure(0.0 - value, 0.0 - high, 0.0 - low)
                 return one._replace(a=a, b=b, measure=mirrored, rows=rows)
         raise InputError(
-            f"{a!r} and {b!r} aren't compared by {metric!r} here: there are the models "
-            f"{', '.join(self.models)} and the figures {', '.join(self.metrics)}"
+            f"{a!r} and {b!r} aren't compared by {metric!r} here. There are the models "
+            f"{', '.join(self.models)} and the figures {', '.join(self.metrics)}."
         )
 
     def require(self, *requirements: str) -> Comparison:
@@ -218,7 +218,7 @@ class Comparison(Printed):
         if read.right is not None and read.strict and read.left.metric not in self.metrics:
             raise InputError(
                 f"{text!r}: models aren't compared by {read.left.metric} (they are by "
-                f"{', '.join(self.metrics)}); with a number on the right it can be asked for"
+                f"{', '.join(self.metrics)}). Take one of these, or a number on the right."
             )
         return read
 
@@ -251,7 +251,9 @@ class Comparison(Printed):
     def _measure(self, figure: Figure) -> Measure:
         found = self.models[figure.model].measure(figure.metric)
         if found is None:
-            raise InputError(f"{figure.model} has no {figure.metric} on these rows")
+            raise InputError(
+                f"{figure.model} has no {figure.metric} on these rows. Require another figure."
+            )
         return found
 
 

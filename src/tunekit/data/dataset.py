@@ -314,7 +314,9 @@ class Dataset(Exchange):
             InputError: the rows are of another kind of task.
         """
         if type(task) is not type(self.task):
-            raise InputError(f"rows of {self.task.kind} can't be read as {task.kind}")
+            raise InputError(
+                f"rows of {self.task.kind} can't be read as {task.kind}. Give a task of their kind."
+            )
         return Dataset(self._table, task, self._picked)
 
     def _select(self, positions: Iterable[int]) -> Dataset:

@@ -364,12 +364,13 @@ def ask_passage(
         value = fields.pop(text_name, None)
     if not isinstance(value, str):
         raise InputError(
-            f"{kind} takes a text or a mapping with {text_name!r}, not {type(value).__name__}"
+            f"{kind} takes a text or a mapping with {text_name!r}, not {type(value).__name__}. "
+            "Give one of them."
         )
     refuse_unknown(kind, fields, extra)
     context = fields.get("context")
     if context is not None and not isinstance(context, str):
-        raise InputError(f"context is a text, not {type(context).__name__}")
+        raise InputError(f"context is {type(context).__name__}. Give a text.")
     return Passage(value, context)
 
 
@@ -377,8 +378,10 @@ def refuse_unknown(kind: str, fields: Mapping[str, Any], known: tuple[str, ...])
     """Raise InputError on fields that this task doesn't take."""
     unknown = [name for name in fields if name not in known]
     if unknown:
-        takes = f"it takes {', '.join(known)}" if known else "it takes none"
-        raise InputError(f"{kind} doesn't take {', '.join(map(repr, unknown))}: {takes}")
+        takes = f"it takes {', '.join(known)}" if known else "it takes no fields"
+        raise InputError(
+            f"{kind} doesn't take {', '.join(map(repr, unknown))}: {takes}. Leave the others out."
+        )
 
 
 def wrong_target(kind: str, target: Target) -> Failure:

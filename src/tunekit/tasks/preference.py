@@ -236,13 +236,15 @@ class Preference(Task):
         refuse_unknown(self.kind, fields, takes)
         options, context = fields.get("options", ()), fields.get("context")
         if not isinstance(value, str):
-            raise InputError(f"{self.kind} takes a question as a text, not {type(value).__name__}")
+            raise InputError(
+                f"{self.kind} takes a question, not {type(value).__name__}. Give it as a text."
+            )
         if context is not None and not isinstance(context, str):
-            raise InputError(f"context is a text, not {type(context).__name__}")
+            raise InputError(f"context is {type(context).__name__}. Give a text.")
         if isinstance(options, str) or not all(isinstance(option, str) for option in options):
-            raise InputError("options is a list of texts")
+            raise InputError("options aren't a list of texts. Give options=['…', '…'].")
         if self.goal == "choose" and len(options) < 2:
-            raise InputError("choosing takes options=[…], two or more")
+            raise InputError("choosing takes two options or more. Give options=['…', '…'].")
         return Question(value, tuple(options), context)
 
     def asked(self, row: PreferenceRow) -> Question:

@@ -134,7 +134,10 @@ class TrainerBackend:
         """
         folder = self._home / "runs" / Path(ref).name
         if not folder.is_dir():
-            raise NotFound(f"no run {ref!r} in {folder.parent}.", backend=self.name)
+            raise NotFound(
+                f"no run {ref!r} in {folder.parent}. Set TUNEKIT_HOME to where it is.",
+                backend=self.name,
+            )
         return RunFolder(folder)
 
     # --- answering ------------------------------------------------------------------------------
