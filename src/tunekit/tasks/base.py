@@ -296,7 +296,7 @@ class Task(BaseModel, ABC):
         return frozenset()
 
     def findings(self, row: Any) -> Iterator[Finding]:
-        """What is wrong with the meaning of ``row`` alone (its place is filled in by the caller)."""
+        """What is wrong with the meaning of ``row`` alone (the caller fills in its place)."""
         yield from ()
 
     def set_findings(self, counts: Mapping[str, int]) -> Iterator[Finding]:
