@@ -40,6 +40,15 @@ class Job:
     """Work that outlives the process. Made by :func:`tunekit.submit` and :func:`tunekit.attach`.
 
     Everything about it is in its run folder, so another process can go on with it at any time.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> job = tunekit.submit(Dataset.from_rows(rows, Classification()), backend="fake")
+        >>> model = job.wait(timeout=60)
+        >>> print(job.status, tunekit.attach(job.id).result().predict("yes 1").label)
+        succeeded yes
     """
 
     def __init__(self, run: Run, home: Path, backend: Backend | None = None) -> None:
@@ -105,6 +114,9 @@ class Job:
         """Bring it to the backend if it isn't there, or set an interrupted one going again.
 
         Callers hold the run's key lock, or are the only ones that know of the run.
+
+        Raises:
+            BackendError: it was refused, or couldn't be asked.
         """
         self.refresh()
         if self.status is State.CANCELLING and self._record.ref is None:
@@ -133,7 +145,11 @@ class Job:
                 self._run.discard()
 
     def cancel(self) -> Job:
-        """Stop it. What was already done stays in the run folder; ``resume=True`` goes on."""
+        """Stop it. What was already done stays in the run folder; ``resume=True`` goes on.
+
+        Raises:
+            BackendError: the backend couldn't be told.
+        """
         self.refresh()
         if self.status.terminal:
             return self
@@ -184,7 +200,13 @@ class Job:
         return self.refresh()
 
     def events(self) -> Iterator[Event]:
-        """What happened so far, oldest first: the backend's events, and states that only we saw."""
+        """What happened so far, oldest first: the backend's events, and states that only we saw.
+
+        Each has ``at`` (ISO 8601, UTC), ``kind``, ``message`` and ``data``.
+
+        Raises:
+            BackendError: the backend couldn't be asked.
+        """
         self._record = self._run.read()
         ref = self._record.ref
         told = list(self._trains.events(ref)) if ref is not None else []
@@ -212,6 +234,7 @@ class Job:
             WaitTimeout: the time is over; the job goes on.
             JobFailed: it ended without a model.
             JobCancelled: it was cancelled.
+            BackendError: the backend couldn't be asked.
         """
         begun = time.monotonic()
         deadline = None if timeout is None else begun + timeout
@@ -273,20 +296,7 @@ class Job:
             spec=record.spec,
             backend=self._backend,
             temperature=trained.temperature,
-            provenance={
-                "run": record.id,
-                "created": record.created,
-                "tunekit": record.tunekit,
-                "fingerprints": record.fingerprints,
-                "rows": record.rows,
-                "prompt": work.prompt.hash,
-                "backend": record.spec.name,
-                "model": work.model,
-                "method": work.route.method,
-                "hyperparameters": {**work.hyperparameters, **trained.applied},
-                "metrics": dict(trained.metrics),
-                **({"artifact": dict(trained.artifact)} if trained.artifact else {}),
-            },
+            provenance=record.provenance,
         )
 
     @property

@@ -122,6 +122,25 @@ class Record(BaseModel):
         """The state it was last seen in."""
         return self.states[-1]
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What its model was made from, and how; what came of it once it has one."""
+        kept = self.trained
+        return {
+            "run": self.id,
+            "created": self.created,
+            "tunekit": self.tunekit,
+            "fingerprints": self.fingerprints,
+            "rows": self.rows,
+            "prompt": self.prompt.hash,
+            "backend": self.spec.name,
+            "model": self.model,
+            "method": self.way.method,
+            "hyperparameters": {**self.hyperparameters, **(kept.applied if kept else {})},
+            "metrics": dict(kept.metrics) if kept else {},
+            **({"artifact": dict(kept.artifact)} if kept and kept.artifact else {}),
+        }
+
     def seen(self, status: Status) -> Self:
         """The record with a new state, if that is new and no step back."""
         before = self.last
