@@ -113,14 +113,14 @@ class PredictionJob:
     Example:
         >>> import tunekit
         >>> from tunekit.testing.openai import OpenAIServer
-        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "12345"]
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in "yn" for n in range(5)]
         >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
         >>> with OpenAIServer() as server:  # a provider on this machine
         ...     backend = tunekit.backend("openai", base_url=server.url, api_key_env="")
         ...     job = tunekit.tune(data, backend=backend).submit_predictions(data)
         ...     answers = job.wait(timeout=60)
         >>> len(job), answers[0].label, job.results(errors="return")[0].label
-        (10, 'yes', 'yes')
+        (10, 'y', 'y')
     """
 
     def __init__(self, folder: Path, model: Answering) -> None:

@@ -125,8 +125,8 @@ class Comparison(Printed):
         (('accuracy', 'macro_f1'), 3)
         >>> found.require("tuned.accuracy >= rule.accuracy + 0.4").model("tuned") is tuned
         True
-        >>> found.to_html("report.html").name, found.to_markdown().splitlines()[0][:1]
-        ('report.html', '#')
+        >>> found.to_html("report.html").name, found.to_markdown()[:2]
+        ('report.html', '**')
     """
 
     task: str
