@@ -14,6 +14,7 @@
     ├── StoreError (OSError)                disk full, no permission, a broken run folder
     ├── ModelError (ValueError)             a saved model that can't be loaded
     ├── PredictionError                     some inputs had no answer; .failures says which
+    ├── RequirementNotMet (AssertionError)  a comparison doesn't show what was required
     ├── JobError
     │   ├── JobNotFound (LookupError)
     │   ├── JobFailed
@@ -66,6 +67,7 @@ __all__ = [
     "PermissionDenied",
     "PredictionError",
     "RateLimited",
+    "RequirementNotMet",
     "ServerFailed",
     "StoreError",
     "TunekitError",
@@ -208,9 +210,8 @@ class PredictionError(TunekitError):
     ``failures`` maps the position of each failed input to its failure; ``outcomes`` holds
     everything, in order, so that no paid answer is lost.
 
-    >>> error = PredictionError("no answer to 1 of 2 inputs.", {1: "cut off"}, ["yes", None])
-    >>> error.failures, error.outcomes[0]
-    ({1: 'cut off'}, 'yes')
+    >>> PredictionError("no answer to 1 of 2.", {1: "cut off"}, ["yes", None]).outcomes[0]
+    'yes'
     """
 
     def __init__(
@@ -281,9 +282,8 @@ class BackendError(TunekitError):
     provider's support asks for, ``retryable`` whether the same call may succeed later, and
     ``retry_after`` the seconds to wait before it, where the backend said it.
 
-    >>> error = BackendError("it broke. Try again.", backend="azure", status=500)
-    >>> print(error, error.status, error.retryable)
-    azure: it broke. Try again. 500 False
+    >>> BackendError("it broke. Try again.", backend="azure", status=500).status
+    500
     """
 
     retryable_by_default: ClassVar[bool] = False

@@ -30,7 +30,7 @@ __all__ = ["Dataset"]
 
 
 class Dataset(Exchange):
-    """Rows of one task.
+    """Rows of one task. Made by :meth:`read`, :meth:`from_rows` and the other ``from_…`` methods.
 
     A data set is a source that can be opened again, a task whose labels are resolved, and a
     selection of rows. Reading makes one validating pass and keeps errors, labels, count and an

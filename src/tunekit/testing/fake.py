@@ -85,7 +85,8 @@ class FakeBackend:
     For tutorials, for the tests of applications, and for tunekit's own. Without ``endpoint`` the
     provider runs inside the process and keeps its state under ``home``; with one it is called
     there. ``key_env`` names the environment variable with the key, where the provider wants one;
-    ``timeout`` is in seconds, ``attempts`` how often a call is made that may be repeated.
+    ``timeout`` is in seconds, ``attempts`` how often a call is made that may be repeated. ``name``
+    is what messages call it.
 
     >>> backend = FakeBackend(home=Path("home"))  # nothing is written before there is a job
     >>> [route.method for route in backend.routes("fake-1")]
