@@ -269,7 +269,8 @@ class SdkWire(ABC, Generic[S, A]):
             kind = found if issubclass(found, BackendError) else ConnectionFailed
         told = raised.__cause__ if raised.__cause__ is not None else raised
         why = self.key.hide(str(told) or type(told).__name__).rstrip(".")
-        error = kind(f"{what}: {why}. {ADVICE.get(kind, '')}".rstrip(), backend=self.backend)
+        advice = ADVICE.get(kind, "Check what was asked.")
+        error = kind(f"{what}: {why}. {advice}", backend=self.backend)
         self._forget_key(raised)
         if isinstance(raised.__cause__, Exception):
             self._forget_key(raised.__cause__)

@@ -191,7 +191,7 @@ class Comparison(Printed):
         asked = [self._read(text) for text in requirements]
         failed = [why for one in asked if (why := self._why_not(one))]
         if failed:
-            raise RequirementNotMet("; ".join(failed))
+            raise RequirementNotMet(f"{'; '.join(failed)}. Test on more rows, or require less.")
         return self
 
     def to_dict(self) -> dict[str, Any]:
