@@ -171,3 +171,31 @@ def test_the_wheel_holds_what_third_parties_need(tmp_path: Path) -> None:
     assert {f"{page}/assets/page.css", f"{page}/assets/page.js"} <= names
     assert f"{page}/templates/page.html" in names
     assert not [name for name in names if not name.startswith(("tunekit/", "tunekit_sdk-"))]
+
+
+def _floors() -> list[list[str]]:
+    """The rooms of each floor, from the roof down, as the contract has them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["type"] == "layers")
+    return [re.findall(r"\w+", floor) for floor in layers]
+
+
+def test_the_picture_of_the_house_is_the_contract() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = [
+        set(re.findall(r"\w+", row))
+        for row in re.findall(r"(?m)^│ (\S.*?) +│", text)  # noqa: RUF001 - a frame, no I or l
+    ]
+    # In the same order, whatever rooms the picture has besides.
+    floors = iter(drawn)
+    for floor in _floors():
+        assert any(set(floor) <= rooms for rooms in floors), floor
+
+
+def test_architecture_tells_of_every_floor() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [row for row in text.splitlines() if row.startswith("| `")]
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+    missing = [room for floor in _floors() for room in floor if room not in told]
+    assert not missing
