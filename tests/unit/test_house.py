@@ -183,10 +183,7 @@ def _floors() -> list[list[str]]:
 
 def test_the_picture_of_the_house_is_the_contract() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    drawn = [
-        set(re.findall(r"\w+", row))
-        for row in re.findall(r"(?m)^│ (\S.*?) +│", text)
-    ]
+    drawn = [set(re.findall(r"\w+", row)) for row in re.findall(r"(?m)^│ (\S.*?) +│", text)]
     # In the same order, whatever rooms the picture has besides.
     floors = iter(drawn)
     for floor in _floors():

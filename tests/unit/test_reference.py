@@ -318,7 +318,7 @@ def _messages() -> list[Message]:
 def _names_a_way_out(message: Message) -> bool:
     if message.error in ADDS_IT or HELD.search(message.text):
         return True
-    clauses = re.split(r"(?<=[.;:?!,])\s+|\n| \(", message.text)
+    clauses = re.split(r"(?<=[.;:?!,}])\s+|\n| \(", message.text)
     return any(
         ADVICE.match(clause) or CHOICE.match(clause) or CALL.search(clause)
         for clause in clauses[1:]
