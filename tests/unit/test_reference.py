@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tunekit import errors
-from tunekit.backends import base
+from tunekit.backends import abilities, base
 
 pytest.importorskip("starlette", reason="needs the extra testing")
 
@@ -39,7 +39,12 @@ HOMES = (
     "tunekit.testing.server",
 )
 #: What a backend is: called by tunekit, never by users, and shown by the page on writing one.
-PROTOCOLS = (base.Backend, base.Trains, base.Predicts, base.Batches)
+PROTOCOLS = tuple(
+    kind
+    for module in (base, abilities)
+    for kind in vars(module).values()
+    if getattr(kind, "_is_protocol", False)
+)
 #: Values that others make and hand over: a sentence says what is in them.
 HANDED_OVER = re.compile(
     r"(Compared|Confusion|QuotedSpan|QuotedError|SpanErrors|(Wrong|Failed)[A-Z]\w+"
@@ -146,6 +151,19 @@ def test_every_public_name_is_on_a_page_of_the_reference() -> None:
 
 def test_every_public_name_says_what_it_is() -> None:
     silent = [public.name for public in (*NAMES, *MEMBERS) if not public.doc.strip()]
+    assert not silent
+
+
+def test_all_that_the_pages_show_says_what_it_is() -> None:
+    """What isn't meant for users has no example there, but no page has a name without words."""
+    shown = [
+        Public(f"{module.__name__}.{one}", getattr(module, one))
+        for module, name in _shown()
+        for one in ([name] if name else module.__all__)
+        if inspect.isclass(getattr(module, one)) or inspect.isfunction(getattr(module, one))
+    ]
+    members = [member for public in shown for member in _members(public)]
+    silent = [one.name for one in (*shown, *members) if not one.doc.strip()]
     assert not silent
 
 
@@ -262,7 +280,9 @@ VERBS = (
 #: How a clause begins that says what to do, …
 ADVICE = re.compile(rf"(?i)(or |and |then |and then )?({VERBS})\b")
 #: … or that names what there is, …
-CHOICE = re.compile(r"(There (is|are)|It (has|takes)|Accepted:|Known:|Options:|Types:|Ways out:)")
+CHOICE = re.compile(
+    r"(?i)(There (is|are)|It (has|takes)|Accepted:|Known:|Options:|Types:|Ways out:)"
+)
 #: … or which names what to call or to set.
 CALL = re.compile(r"\b\w+(\.\w+)*\((…|[\w.]*)\)|\b\w+=('|True\b|False\b|\[)")
 #: What is put in from a table or function of advice.

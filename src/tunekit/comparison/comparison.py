@@ -147,7 +147,7 @@ class Comparison(Printed):
             InputError: there is none of that name.
         """
         if name not in self.models:
-            raise InputError(f"no model {name!r} here. There are {', '.join(self.models)}.")
+            raise InputError(f"no model {name!r} here: there are {', '.join(self.models)}.")
         return self.models[name].model
 
     def difference(self, a: str, b: str, metric: str | None = None) -> Difference:
