@@ -85,7 +85,8 @@ class Weights(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A labelled span: ``start`` and ``end`` count Unicode code points from 0, end exclusive.
+    """A span with its ``label``; ``start`` and ``end`` count Unicode code points from 0, end
+    exclusive.
 
     Example:
         >>> span = Span(5, 11, "city")

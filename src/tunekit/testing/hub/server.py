@@ -76,8 +76,8 @@ class HubServer(ServedApp):
         >>> with HubServer() as server:
         ...     server.script("POST /api/jobs", Fault("refuse", status=429))
         ...     revision = server.put("tester/notes", {"README.md": "Hello"})
-        ...     [path.read_text() for path in server.files("tester/notes").values()]
-        ['Hello']
+        ...     server.files("tester/notes")["README.md"].read_text()
+        'Hello'
     """
 
     behaviour = BEHAVIOUR
