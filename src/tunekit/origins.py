@@ -63,7 +63,7 @@ def _of_provider(backend: str, job_id: str, task: Task, home: Path) -> Origin:
     built = build(backend, {})
     if not isinstance(built, Sources):
         raise UnsupportedTask(
-            f"backend {built.name!r} doesn't give back what a job was trained on. Download the "
+            f"backend {built.name!r} doesn't give back what a job was trained on: download the "
             "training file and give its path."
         )
     folder = home / "sources"
