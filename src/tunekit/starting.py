@@ -32,7 +32,8 @@ def planned(
     check_data("data", data)
     if not isinstance(built, Trains):
         raise UnsupportedTask(
-            f"backend {built.name!r} doesn't train. Take another: tunekit.list_backends() has all."
+            f"backend {built.name!r} doesn't train: tunekit.baseline(data, "
+            f"backend={built.name!r}) makes what it has. To train, name another, such as 'local'."
         )
     task, base = data.task, base_for(built, model, data.task)
     route = choose(built, task, data.needs, base, method)
