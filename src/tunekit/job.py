@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .backends.abilities import Pauses
-from .backends.base import Backend, Event, ModelRef, State, Status, Trained, Trains, trains_weights
+from .backends.base import Backend, Event, ModelRef, State, Status, Trains, trains_weights
 from .backends.registry import build_backend
 from .errors import (
     BackendError,
@@ -284,18 +284,18 @@ class Job:
                 f"The log is in {self.folder}; resume=True tries again.",
                 job_id=self.id,
             )
-        trained = self._trained(self._record.ref)
+        kept = self._kept(self._record.ref)
         record, work = self._record, self._work
         return Model(
             task=work.task,
             kind="tuned" if trains_weights(self._backend) else "prompted",
-            ref=trained.ref,
+            ref=ModelRef(*kept.ref),
             prompt=work.prompt,
             shape=work.route.shape,
             base=work.model,
             spec=record.spec,
             backend=self._backend,
-            temperature=trained.temperature,
+            temperature=kept.temperature,
             provenance=record.provenance,
         )
 
@@ -380,21 +380,12 @@ class Job:
                     latest = event
         return latest
 
-    def _trained(self, ref: str) -> Trained:
+    def _kept(self, ref: str) -> Kept:
         """The result; asked for once, then kept in the record."""
         kept = self._record.trained
         if kept is None:
-            trained = self._trains.result(ref)
-            kept = Kept(
-                ref=trained.ref,
-                temperature=trained.temperature,
-                applied=dict(trained.applied),
-                metrics=dict(trained.metrics),
-                artifact=dict(trained.artifact),
-            )
+            kept = Kept.of(self._trains.result(ref))
             self._record = self._run.change(
                 lambda record: record.model_copy(update={"trained": kept})
             )
-        return Trained(
-            ModelRef(*kept.ref), kept.temperature, kept.applied, kept.metrics, kept.artifact
-        )
+        return kept

@@ -25,7 +25,7 @@ from typing import Any, Literal, Self
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .backends.base import State, Status, Step
+from .backends.base import State, Status, Step, Trained
 from .durable import disk_errors, locked, new_folder, sweep, write_file
 from .errors import JobNotFound, StoreError
 from .planning import BackendSpec, Plan, Route
@@ -78,6 +78,17 @@ class Kept(BaseModel):
     applied: dict[str, Any]
     metrics: dict[str, Any]
     artifact: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, trained: Trained) -> Self:
+        """The same, as a record holds it."""
+        return cls(
+            ref=trained.ref,
+            temperature=trained.temperature,
+            applied=dict(trained.applied),
+            metrics=dict(trained.metrics),
+            artifact=dict(trained.artifact),
+        )
 
 
 class Record(BaseModel):
