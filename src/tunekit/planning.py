@@ -127,7 +127,21 @@ class Plan:
     """A setup, the backend it is for, and what that backend estimates.
 
     ``tunekit.submit(plan)`` sends exactly this, or refuses if the data changed meanwhile. Print it
-    to read it.
+    to read it. Made by :func:`tunekit.plan`.
+
+    ``setup`` has the data, task, prompt, route, base model and hyperparameters; ``backend`` says
+    how to build the backend again; ``estimate`` has tokens, memory in bytes, time in seconds and
+    the cost as text; ``findings`` are about rows, and the backend's own.
+
+    Example:
+        >>> import tunekit
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
+        >>> plan = tunekit.plan(data, backend="fake")
+        >>> plan.rows, plan.method, plan.estimate.cost
+        (6, 'sft', None)
+        >>> [name for name, lines in plan.files()], len(plan.key)
+        (['train.jsonl'], 32)
     """
 
     setup: Setup

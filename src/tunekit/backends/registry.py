@@ -121,7 +121,7 @@ def task_class(kind: str) -> type[Task]:
     if not issubclass(found, Task):
         raise ConfigError(
             f"The task {kind!r} ({found.__module__}:{found.__qualname__}) isn't a "
-            "tunekit.tasks.base.Task; its package has to be mended."
+            "tunekit.tasks.base.Task. Mend or uninstall its package."
         )
     return found
 
@@ -199,7 +199,7 @@ def build_backend(spec: BackendSpec, *, home: Path) -> Backend:
     if not isinstance(built, Backend):
         raise ConfigError(
             f"Backend {spec.name!r}: {found.__module__}:{found.__qualname__} isn't a "
-            "tunekit.backends.base.Backend; the package that brings it has to be mended."
+            "tunekit.backends.base.Backend. Mend or uninstall the package that brings it."
         )
     return built
 
@@ -278,7 +278,9 @@ def _import(target: str, what: str, extra: str | None) -> Any:
             f"{error.__class__.__name__}: {error}. Mend or uninstall its package."
         ) from error
     if not inspect.isclass(found):
-        raise ConfigError(f"{what} can't be loaded: {target!r} isn't a class.")
+        raise ConfigError(
+            f"{what} can't be loaded: {target!r} isn't a class. Mend or uninstall its package."
+        )
     return found
 
 
@@ -337,5 +339,6 @@ def _converted(spec: BackendSpec, option: str, value: Any, kind: Any) -> Any:
         reason = error.errors(include_input=False, include_url=False)[0]["msg"]
         # Without the cause: it repeats the value, which may be what nobody should read.
         raise ConfigError(
-            f"Backend {spec.name!r} (type {spec.type!r}): option {option!r}: {reason}."
+            f"Backend {spec.name!r} (type {spec.type!r}): option {option!r}: {reason}. Mend it, or "
+            "leave it out."
         ) from None

@@ -19,6 +19,7 @@ import orjson
 
 from ..backends.base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..backends.http import AsyncSession, HttpClient, expect
+from ..backends.http_errors import ADVICE
 from ..backends.once import remove_files, submit_once
 from ..durable import disk_errors
 from ..errors import (
@@ -84,7 +85,8 @@ class FakeBackend:
     For tutorials, for the tests of applications, and for tunekit's own. Without ``endpoint`` the
     provider runs inside the process and keeps its state under ``home``; with one it is called
     there. ``key_env`` names the environment variable with the key, where the provider wants one;
-    ``timeout`` is in seconds, ``attempts`` how often a call is made that may be repeated.
+    ``timeout`` is in seconds, ``attempts`` how often a call is made that may be repeated. ``name``
+    is what messages call it.
 
     >>> backend = FakeBackend(home=Path("home"))  # nothing is written before there is a job
     >>> [route.method for route in backend.routes("fake-1")]
@@ -184,7 +186,7 @@ class FakeBackend:
                 yield Event(event["at"], event["kind"], event["message"], event["data"])
             except (KeyError, TypeError) as error:
                 raise MalformedAnswer(
-                    f"an event of {ref} lacks {error}.", backend=self.name
+                    f"an event of {ref} lacks {error}. {ADVICE[MalformedAnswer]}", backend=self.name
                 ) from error
 
     def cancel(self, ref: Ref) -> None:
@@ -239,7 +241,8 @@ class FakeBackend:
         answers = expect(answer, "answers", list, backend=self.name)
         if len(answers) != len(sent):
             raise MalformedAnswer(
-                f"{len(answers)} answers to {len(sent)} inputs.", backend=self.name
+                f"{len(answers)} answers to {len(sent)} inputs. {ADVICE[MalformedAnswer]}",
+                backend=self.name,
             )
         for index, wire in zip(sent, answers, strict=True):
             outcomes[index] = self._outcome(wire)
@@ -251,7 +254,9 @@ class FakeBackend:
                 return Failure(code, message)
         read = codec("examples").decode({"input": {"text": ""}, "target": wire}, Header())
         if isinstance(read, Undecoded):
-            raise MalformedAnswer(f"an answer {read.message}", backend=self.name)
+            raise MalformedAnswer(
+                f"an answer {read.message} {ADVICE[MalformedAnswer]}", backend=self.name
+            )
         target: Target = read.target
         return target
 

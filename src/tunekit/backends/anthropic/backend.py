@@ -175,7 +175,10 @@ class AnthropicBackend:
 
     def poll(self, ref: Ref) -> Status:
         if not self._folder(ref).parent.is_dir():
-            raise NotFound(f"no run {ref!r} in {self._home / 'runs'}.", backend=self.name)
+            raise NotFound(
+                f"no run {ref!r} in {self._home / 'runs'}. Set TUNEKIT_HOME to where it is.",
+                backend=self.name,
+            )
         if self.find(ref) is None:
             return Status(State.INTERRUPTED, "not compiled")
         return Status(State.SUCCEEDED, "compiled")
@@ -234,7 +237,9 @@ class AnthropicBackend:
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         if Shape.CHAT not in task.offers:
-            raise UnsupportedTask(f"{self.name} answers chats, and {task.kind} offers none here.")
+            raise UnsupportedTask(
+                f"{self.name} answers chats, and {task.kind} offers none here. Take another one."
+            )
         return ModelRef(self.name, model)
 
     def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:

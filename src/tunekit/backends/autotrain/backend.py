@@ -227,13 +227,15 @@ class AutoTrainBackend(ServedBackend):
                 status = self._runner.look(names)
                 if status.state is not State.SUCCEEDED:
                     raise BackendError(
-                        f"{ref} has no model: it is {status.state}.", backend=self.name
+                        f"{ref} has no model: it is {status.state}. See job.events().",
+                        backend=self.name,
                     )
                 self._bring_home(run, names)
                 result = run.result() or {}
             if result.get("status") != "succeeded":
                 raise BackendError(
-                    f"{ref} has no model: it is {result.get('status')}.", backend=self.name
+                    f"{ref} has no model: it is {result.get('status')}. See job.events().",
+                    backend=self.name,
                 )
             self._tidy(run, names)
         return Trained(
@@ -377,7 +379,7 @@ def _begun(run: RunFolder, attempt: int = 1) -> str:
         record = orjson.loads((run.path / "job.json").read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise NotFound(
-            f"no record of run {run.path.name} ({error}).", backend="autotrain"
+            f"no record of run {run.path.name} ({error}). Submit again.", backend="autotrain"
         ) from error
     sent = [str(step["at"]) for step in record.get("steps", ()) if step["name"] == "created"]
     return sent[min(attempt, len(sent)) - 1] if sent else str(record["created"])

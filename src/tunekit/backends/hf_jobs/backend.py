@@ -311,7 +311,8 @@ class HfJobsBackend(ServedBackend):
                 ending = self._ending(ref, one)
                 if ending is None or not ending.succeeded:
                     raise BackendError(
-                        f"job {ref} has no model: {self._why(ref, one.status.message, ending)}",
+                        f"job {ref} has no model: {self._why(ref, one.status.message, ending)} See "
+                        "job.events().",
                         backend=self.name,
                     )
                 take_home(self._hub, repo, place, ending, run)

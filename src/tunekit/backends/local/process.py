@@ -106,5 +106,7 @@ def _at_work(run: RunFolder) -> int | None:
 def _never_worked(run: RunFolder, backend: str, what: str) -> BackendError:
     with contextlib.suppress(OSError):
         lines = run.log.read_bytes()[-SHOWN_OF_LOG:].decode("utf-8", "replace").strip()
-        return BackendError(f"the worker {what}. {run.log} ends with:\n{lines}", backend=backend)
+        return BackendError(
+            f"the worker {what}. See {run.log}, which ends with:\n{lines}", backend=backend
+        )
     return BackendError(f"the worker {what}. See {run.log}.", backend=backend)
