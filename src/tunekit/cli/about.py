@@ -33,7 +33,9 @@ def backends(as_json: AsJson = False) -> None:
         trains = [f"{task}: {', '.join(methods)}" for task, methods in one.trains.items()]
         if not one.trains_weights:
             trains.append("(as prompts: no weights change)")
-        cells = [one.name, *kind, *default], list(_needs(one)), trains or ["nothing"]
+        if not trains:  # what can't be built doesn't say
+            trains.append("said once that is there" if one.missing or one.problem else "nothing")
+        cells = [one.name, *kind, *default], list(_needs(one)), trains
         name, needs, can = map("\n".join, cells)
         rows.append((name, "yes" if one.ready else "no", needs or "-", can))
     show_table(("backend", "ready", "needs", "trains"), rows)
