@@ -188,6 +188,38 @@ class Plan:
                     render(data, setup.task, setup.route.shape, setup.route.format, setup.prompt),
                 )
 
+    def to_dict(self) -> dict[str, Any]:
+        """All that it says as plain values, for JSON: rows, route, settings, the estimate with
+        memory in bytes and time in seconds, and the findings."""
+        setup, estimate = self.setup, self.estimate
+        labels = getattr(setup.task, "labels", None)
+        return {
+            "key": self.key,
+            "data": setup.data.name,
+            "task": setup.task.kind,
+            "labels": None if labels is None else list(labels),
+            "rows": self.rows,
+            "validation": None if setup.validation is None else len(setup.validation),
+            "backend": self.backend.name,
+            "model": setup.model,
+            "method": self.method,
+            "shape": str(setup.route.shape),
+            "format": setup.route.format,
+            "hyperparameters": dict(setup.hyperparameters),
+            "estimate": {
+                "tokens": None if estimate.tokens is None else estimate.tokens._asdict(),
+                "truncated": estimate.truncated,
+                "left_out": estimate.left_out,
+                "cost": estimate.cost,
+                "memory": estimate.memory,
+                "seconds": estimate.seconds,
+                "candidates": [one._asdict() for one in estimate.candidates],
+                "rule": estimate.rule,
+                "note": estimate.note,
+            },
+            "findings": [one._asdict() for one in self.findings],
+        }
+
     def __str__(self) -> str:
         indent = " " * MARGIN
         return "\n".join(

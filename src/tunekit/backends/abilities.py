@@ -13,6 +13,8 @@ from ..tasks.base import Task
 from .base import Backend, ModelRef, Ref
 
 __all__ = [
+    "Called",
+    "Calls",
     "Curves",
     "Exports",
     "Keeps",
@@ -63,6 +65,23 @@ class Keeps(Protocol):
 
     def open(self, folder: Path) -> ModelRef:
         """The model that ``save`` wrote into this folder, for as long as the folder is there."""
+        ...
+
+
+class Called(NamedTuple):
+    """Somebody that a backend calls: the address (``None`` where that is inside this process), and
+    the environment variable that has to hold a key for it; ``None`` where none is wanted."""
+
+    address: str | None
+    key_env: str | None
+
+
+@runtime_checkable
+class Calls(Protocol):
+    """A backend that calls somebody: for those who want to know what that takes, before it does."""
+
+    def calls(self) -> Sequence[Called]:
+        """Whom it will call, as options and environment are now. This asks nobody."""
         ...
 
 

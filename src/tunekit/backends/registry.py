@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 __all__ = [
     "backend_class",
     "build_backend",
+    "extra_of",
     "list_backends",
     "list_tasks",
+    "packages_of",
     "resolve_backend",
     "task_class",
 ]
@@ -69,7 +71,17 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
 #: any other failed import is a fault that this advice would hide.
 EXTRA_PACKAGES: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"anthropic"}),
-    "local": frozenset({"huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}),
+    "local": frozenset(
+        (
+            "accelerate",
+            "huggingface_hub",
+            "peft",
+            "safetensors",
+            "tokenizers",
+            "torch",
+            "transformers",
+        )
+    ),
     "openai": frozenset({"bpe_openai", "openai"}),
 }
 
@@ -124,6 +136,26 @@ def task_class(kind: str) -> type[Task]:
             "tunekit.tasks.base.Task. Mend or uninstall its package."
         )
     return found
+
+
+def extra_of(kind: str) -> str | None:
+    """The extra that brings what a built-in type of backend needs; ``None`` where it needs none.
+
+    >>> extra_of("openai"), extra_of("fake")
+    ('openai', None)
+    """
+    found = BUILT_INS[BACKENDS].get(kind)
+    return None if found is None else found.extra
+
+
+def packages_of(kind: str) -> tuple[str, ...]:
+    """The import names of the packages that a built-in type of backend needs besides our own.
+
+    >>> packages_of("anthropic")
+    ('anthropic',)
+    """
+    extra = extra_of(kind)
+    return () if extra is None else tuple(sorted(EXTRA_PACKAGES[extra]))
 
 
 def resolve_backend(config: Config, name: str | None = None) -> BackendSpec:

@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from ..backends.abilities import Called
 from ..backends.base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..backends.http import AsyncSession, HttpClient, expect
 from ..backends.http_errors import ADVICE
@@ -109,6 +110,7 @@ class FakeBackend:
         self.name = name
         given = {"endpoint": endpoint, "key_env": key_env, "timeout": timeout, "attempts": attempts}
         self._options = {name: value for name, value in given.items() if value != USUAL[name]}
+        self._endpoint = endpoint
         transport = None
         if endpoint is None:
             self.service = FakeService(home / "fake")
@@ -130,6 +132,9 @@ class FakeBackend:
     @property
     def options(self) -> Mapping[str, Any]:
         return dict(self._options)
+
+    def calls(self) -> Sequence[Called]:
+        return (Called(self._endpoint, self._client.key.variable),)
 
     def routes(self, model: str) -> Sequence[Route]:
         return ROUTES

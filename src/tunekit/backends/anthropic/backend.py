@@ -14,7 +14,7 @@ from ...planning import Estimate, Route, Setup, Work
 from ...prompted import Compiled, tokens_of
 from ...shapes import Input, Outcome, Shape, Turns
 from ...tasks.base import Task
-from ..abilities import Price
+from ..abilities import Called, Price
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..keys import Key
 from ..once import find_started, submit_once
@@ -152,6 +152,9 @@ class AnthropicBackend:
     @property
     def options(self) -> Mapping[str, Any]:
         return dict(self._options)
+
+    def calls(self) -> Sequence[Called]:
+        return (Called(self._wire.base_url, self._wire.key.variable),)
 
     def routes(self, model: str) -> Sequence[Route]:
         return (ROUTE,)

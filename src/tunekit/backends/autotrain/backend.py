@@ -18,6 +18,7 @@ from ...shapes import Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
 from ...weights import known_family
+from ..abilities import Called
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..http import HttpClient
 from ..huggingface.answering import ServedBackend
@@ -137,6 +138,11 @@ class AutoTrainBackend(ServedBackend):
     def options(self) -> Mapping[str, Any]:
         """The options that differ from their defaults."""
         return dict(self._options)
+
+    def calls(self) -> Sequence[Called]:
+        server = () if self._server is None else (Called(self._server, None),)
+        hub = () if self._server_folder else (self._hub.called,)
+        return (*server, *hub, *super().calls())
 
     @cached_property
     def _runner(self) -> Runner:

@@ -14,7 +14,7 @@ from ...errors import ConfigError, Conflict, NotFound, PermissionDenied, Unsuppo
 from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
-from ..abilities import Price, Source
+from ..abilities import Called, Price, Source
 from ..base import Event, Journal, ModelRef, Ref, Status, Trained
 from ..choose import who_else_trains
 from ..keys import Key
@@ -177,6 +177,9 @@ class OpenAIBackend:
     @property
     def options(self) -> Mapping[str, Any]:
         return dict(self._options)
+
+    def calls(self) -> Sequence[Called]:
+        return (Called(self._wire.base_url, self._wire.key.variable),)
 
     def routes(self, model: str) -> Sequence[Route]:
         return routes_of(model)
