@@ -13,8 +13,8 @@ INTRO = """\
 # Formats
 
 `tunekit.list_formats()` and `tunekit formats` have this table. A file's ending says its
-format where it can; else `format=` does, on `Dataset.read` and `data.to`. `.json` and `.jsonl` alone mean a
-table: a format of objects is always named.
+format where it can; else `format=` does, on `Dataset.read` and `data.to`. `.json` and `.jsonl`
+alone mean a table: a format of objects is always named.
 
 [Read what you have](../how-to/read-what-you-have.md) shows each of them with a file,
 [Read annotation files](../how-to/read-annotation-files.md) those for spans, and
