@@ -45,10 +45,10 @@ FRAME = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTAL
 EDGES = {"light": "rgba(0,0,0,0.25)", "dark": "rgba(255,255,255,0.35)"}
 #: Rows with something wrong with them, so that there is something to find.
 SPOILT = (
-    ("Meine Rechnung fÃ¼r MÃ¤rz fehlt.", "billing", "German"),
-    ("", "claim_status", "English"),
-    ("Why was I charged twice this month?", "billing", "English"),
-    ("Why was I charged twice this month?", "cancellation", "English"),
+    ("Meine Rechnung fÃ¼r MÃ¤rz fehlt.", "billing_question", "de"),
+    ("", "claim_status", "en"),
+    ("Why was I charged twice this month?", "billing_question", "en"),
+    ("Why was I charged twice this month?", "cancel_policy", "en"),
 )
 
 

@@ -31,6 +31,8 @@ from .session import Session
 #: Pages that take most of a minute.
 LONG = ("hf-jobs", "take-it-along")
 WEIGHTS = frozenset({"minilm", "smollm2"})
+#: What else a page may need: an extra, and a package that it brings.
+PACKAGES = {"onnx": "onnxscript", "spacy": "spacy"}
 
 
 def _runs(page: Path) -> bool:
@@ -77,8 +79,8 @@ def test_page_runs(
 ) -> None:
     for name in sorted(WEIGHTS & set(wanted)):
         request.getfixturevalue(f"{name}_home")
-    if "onnx" in wanted:
-        pytest.importorskip("onnxscript", reason="needs the extra onnx")
+    for name in PACKAGES.keys() & set(wanted):
+        pytest.importorskip(PACKAGES[name], reason=f"needs the extra {name}")
     Session(page, compares=not WEIGHTS & set(wanted)).run()
 
 
