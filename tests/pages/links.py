@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +49,7 @@ def pages(site: Path) -> list[Path]:
     return sorted(site.rglob("*.html"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def read(path: Path) -> Page:
     page = Page()
     page.feed(path.read_text(encoding="utf-8"))
@@ -67,9 +67,8 @@ def broken(site: Path) -> Iterator[str]:
             file = _file(site, path, unquote(parts.path))
             if file is None:
                 yield f"{path.relative_to(site)}: no file for {target}"
-            elif parts.fragment and file.suffix == ".html":
-                if unquote(parts.fragment) not in read(file).places | {"__top"}:
-                    yield f"{path.relative_to(site)}: no place for {target}"
+            elif not _has(file, unquote(parts.fragment)):
+                yield f"{path.relative_to(site)}: no place for {target}"
 
 
 def foreign(site: Path) -> Iterator[str]:
@@ -78,6 +77,11 @@ def foreign(site: Path) -> Iterator[str]:
         for target, fetched in read(path).references:
             if fetched and urlsplit(target).netloc:
                 yield f"{path.relative_to(site)}: {target}"
+
+
+def _has(file: Path, place: str) -> bool:
+    """Whether a file has a place of that name; only pages are looked at."""
+    return not place or file.suffix != ".html" or place in read(file).places | {"__top"}
 
 
 def _file(site: Path, page: Path, target: str) -> Path | None:
