@@ -18,6 +18,7 @@ __all__ = [
     "blocks",
     "commands",
     "needs",
+    "runs",
     "same",
     "tidy",
 ]
@@ -80,6 +81,14 @@ class Command(NamedTuple):
         return dict(one.split("=", 1) for one in before)
 
 
+def runs(block: Block) -> bool:
+    """Whether a block is run: Python is, and a terminal in which ``tunekit`` answers something."""
+    return block.language == "python" or (
+        block.language == "console"
+        and any(one.shown and one.words[:1] == ["tunekit"] for one in commands(block.source))
+    )
+
+
 def all_pages() -> list[Path]:
     """The README and every page of the documentation."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -127,7 +136,8 @@ def commands(source: str) -> list[Command]:
 def same(shown: str, said: str) -> bool:
     """Whether that is what was said; ``...`` stands for anything."""
     wanted, got = tidy(shown), tidy(said)
-    return doctest.OutputChecker().check_output(wanted, got, doctest.ELLIPSIS)
+    flags = doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1 | doctest.DONT_ACCEPT_BLANKLINE
+    return doctest.OutputChecker().check_output(wanted, got, flags)
 
 
 def tidy(said: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from tunekit.cli import main
 
-from .pages import Block, Command, blocks, commands, same, tidy
+from .pages import Block, Command, blocks, commands, runs, same, tidy
 
 __all__ = ["Session"]
 
@@ -50,7 +50,7 @@ class Session:
             said = None
             if block.language == "python":
                 said = self._python(block)
-            elif block.language == "console" and self._compares:
+            elif runs(block) and self._compares:
                 self._console(block)
         self._write()
 
@@ -64,11 +64,9 @@ class Session:
     # --- the terminal ---------------------------------------------------------------------------
 
     def _console(self, block: Block) -> None:
-        given = commands(block.source)
-        if not any(command.shown for command in given):
-            return  # shown, not run
         lines = block.source.splitlines()
-        for command in reversed([self._ran(one, block) for one in given]):
+        answered = [self._ran(one, block) for one in commands(block.source)]
+        for command in reversed(answered):
             if command is not None:
                 lines[command.lines.start : command.lines.stop] = self._answered(command, lines)
         self._hold(block, block.source, "\n".join(lines))

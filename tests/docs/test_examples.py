@@ -25,7 +25,7 @@ import pytest
 
 import tunekit
 
-from .pages import ROOT, all_pages, blocks, commands, needs
+from .pages import ROOT, all_pages, blocks, needs, runs
 from .session import Session
 
 #: Pages that take most of a minute.
@@ -35,18 +35,11 @@ WEIGHTS = frozenset({"minilm", "smollm2"})
 PACKAGES = {"onnx": "onnxscript", "spacy": "spacy"}
 
 
-def _runs(page: Path) -> bool:
-    """Whether a page has anything to run."""
-    return any(
-        block.language == "python"
-        or (block.language == "console" and any(one.shown for one in commands(block.source)))
-        for block in blocks(page.read_text(encoding="utf-8"))
-    )
-
-
 def _pages() -> list[Any]:
     params = []
-    for page in filter(_runs, all_pages()):
+    for page in all_pages():
+        if not any(map(runs, blocks(page.read_text(encoding="utf-8")))):
+            continue
         wanted = needs(page)
         marks = [pytest.mark.torch] if WEIGHTS & set(wanted) else []
         if "smollm2" in wanted or page.stem in LONG:
