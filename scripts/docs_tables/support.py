@@ -12,8 +12,9 @@ from tunekit.backends import abilities
 from tunekit.backends.abilities import Rules
 from tunekit.backends.base import Backend, Batches, Predicts, Trains, trains_weights
 from tunekit.errors import UnsupportedTask
+from tunekit.weights import Family
 
-from .facts import SAMPLES, Sample, backends, routes_of
+from .facts import SAMPLES, Sample, backends, kind_of, names_of, routes_of
 from .markdown import NONE, code, joined, plain, table
 
 __all__ = ["support"]
@@ -27,6 +28,8 @@ offers; [Tasks and shapes](../concepts/tasks-and-shapes.md) says what shapes are
 [Choosing a method](../concepts/choosing-a-method.md) what the methods of `local` do.
 """
 CARRIES = """\
+## What rows carry
+
 `context` is a text that is read along, `overlap` are spans that lie over each other, `ties` are
 options that are equally good, `ranking` is an order of more than a best one and the others. Rows
 that need what a route doesn't carry are refused, with a route that would.
@@ -34,8 +37,13 @@ that need what a route doesn't carry are refused, with a route that would.
 ANSWERS = """\
 ## What is predicted
 
-A row is trained as an example of one shape, and an answer has the same shape. `predict` turns it
-into a typed value; without an answer there is a `Failure`.
+A row is trained as an example of one shape: an input and a target. An answer is a target of the
+same kind (words, where the better of two answers was trained), and `predict` turns it into a typed
+value. Without an answer there is a `Failure`.
+"""
+BASES = """\
+[Base models](models.md) says more of those that have a short name. A folder and a Hub id do as
+well. What a provider has is named as the provider names it.
 """
 ABLE = """\
 ## What backends do besides
@@ -50,7 +58,10 @@ def support() -> str:
         return "\n".join(
             [
                 INTRO,
-                table(["", *map(code, known)], _overview(known)),
+                table(["task", *map(code, known)], _overview(known)),
+                "",
+                BASES,
+                table(["base model", "names"], _bases()),
                 "",
                 *_sections(known),
                 CARRIES,
@@ -87,6 +98,11 @@ def _makes_rule(backend: Backend, sample: Sample) -> bool:
     return True
 
 
+def _bases() -> Iterator[list[str]]:
+    for family in typing.get_args(Family):
+        yield [kind_of(family), joined(names_of(family))]
+
+
 def _sections(known: Mapping[str, Backend]) -> Iterator[str]:
     head = ["task", "base model", "methods", "rows are written as", "carries"]
     for name, backend in known.items():
@@ -95,7 +111,7 @@ def _sections(known: Mapping[str, Backend]) -> Iterator[str]:
         if rows := list(_routes(backend)):
             yield table(head, rows) + "\n"
         else:
-            yield "It has no routes: nothing is trained, `tunekit.baseline` makes its models.\n"
+            yield "It has no routes.\n"
 
 
 def _routes(backend: Backend) -> Iterator[list[str]]:

@@ -7,6 +7,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,7 +123,7 @@ def commands(source: str) -> list[Command]:
     lines = source.splitlines()
     starts = [at for at, line in enumerate(lines) if line.startswith("$ ")]
     found = []
-    for start, after in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, after in pairwise([*starts, len(lines)]):
         first = start
         text = lines[start][2:]
         while text.endswith("\\") and start + 1 < after:

@@ -23,6 +23,7 @@ def shown(page: Path) -> Iterator[tuple[int, Command]]:
     """The commands of a page's console blocks, with their lines."""
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.language == "console":
+            assert block.source.startswith("$ "), f"{page.name}:{block.line}: no command"
             for one in commands(block.source):
                 yield block.line + one.lines.start, one
 
