@@ -26,7 +26,7 @@ from tunekit import Classification, Dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "pictures"
-COLUMNS = 96
+COLUMNS = 100  # as wide as reports are
 FIELDS = "-c text=Text -c label=Intent"
 #: The pictures, and what is typed for each.
 SESSIONS: Mapping[str, str] = {

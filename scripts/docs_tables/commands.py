@@ -30,7 +30,7 @@ def commands() -> str:
     body = page.partition("\n")[2].lstrip()
     # A usage line is no command that can be copied.
     body = re.sub(r"```console\n\$ ", "```text\n", body)
-    return f"{INTRO}{body.rstrip()}\n"
+    return f"{INTRO}\n{body.rstrip()}\n"
 
 
 def _say_in_full(command: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tunekit
 from tunekit.shapes import Shape
 
-from .markdown import joined, table
+from .markdown import code, joined, table
 
 __all__ = ["formats"]
 
@@ -20,25 +20,40 @@ alone mean a table: a format of objects is always named.
 [Read annotation files](../how-to/read-annotation-files.md) those for spans, and
 [One row in every format](../concepts/formats.md) what a backend is sent.
 """
-OUTRO = """\
+LOST = """\
 
-Rows with anything that a format has *no place for* are refused on writing. Nothing else about the
-others changes on the way there and back than what stands under *comes back changed*.
+Rows with anything that a format has *no place for* are refused on writing.
+
+## What comes back changed
+
+Nothing else about the others changes on the way there and back than what stands here. Of formats
+that are only read, it is what isn't as it was before somebody wrote the file.
 """
 
 
 def formats() -> str:
     """The page."""
+    known = tunekit.list_formats()
     rows = (
         [
-            f"`{name}`",
+            code(name),
             joined(one.endings),
             "every" if len(one.shapes) == len(Shape) else ", ".join(one.shapes),
             one.direction,
             ", ".join(one.loses),
-            one.changes,
         ]
-        for name, one in tunekit.list_formats().items()
+        for name, one in known.items()
     )
-    head = ["format", "endings", "shapes", "direction", "no place for", "comes back changed"]
-    return f"{INTRO}\n{table(head, rows)}\n{OUTRO}"
+    changes: dict[str, list[str]] = {}
+    for name, one in known.items():
+        for change in filter(None, one.changes.split("; ")):
+            changes.setdefault(change, []).append(name)
+    return "\n".join(
+        [
+            INTRO,
+            table(["format", "endings", "shapes", "direction", "no place for"], rows),
+            LOST,
+            table(["what", "of"], ([one, joined(names)] for one, names in changes.items())),
+            "",
+        ]
+    )

@@ -7,7 +7,7 @@ from typing import get_args
 
 from tunekit.weights import CATALOGUE, HOSTED, training_bytes
 from tunekit.weights.catalogue import Entry
-from tunekit.weights.hosted import Memory
+from tunekit.weights.hosted import Hosted, Memory
 
 from .facts import kind_of
 from .markdown import code, table
@@ -39,15 +39,14 @@ or an adapter beside weights in 4 bits. Adapters and 4 bits are for language mod
 
 def models() -> str:
     """The page."""
-    head = ["name", "kind", "what it is", "licence", "languages", "reads", "download", "comes from"]
-    hosted = ["name", "kind", "what it is", "licence", "languages", "reads", "download"]
-    hosted += [code(method) for method in get_args(Memory)]
+    head = ["name", "kind", "licence", "languages", "reads", "download"]
+    memory = [code(method) for method in get_args(Memory)]
     return "\n".join(
         [
             INTRO,
-            table(head, _pinned()),
+            table([*head, "what it is"], _pinned()),
             HOSTED_INTRO,
-            table([*hosted, "comes from", "run"], _hosted()),
+            table([*head, *memory, "run on a GPU", "what it is"], _hosted()),
             "",
         ]
     )
@@ -55,16 +54,26 @@ def models() -> str:
 
 def _pinned() -> Iterator[list[str]]:
     for one in CATALOGUE.values():
-        yield [
-            code(one.name),
-            kind_of(one.family),
-            one.about,
-            one.licence,
-            _languages(one.languages),
-            f"{one.max_length:,} tokens",
-            _download(one),
-            f"{code(one.repo)}, or the wheel {code(one.wheel)}",
+        where = f"From {code(one.repo)}, or the wheel {code(one.wheel)}."
+        yield [*_facts(one), _download(one), f"{one.about}. {where}"]
+
+
+def _hosted() -> Iterator[list[str]]:
+    for one in HOSTED.values():
+        memory = [
+            _bytes(training_bytes(one, method=method))
+            if one.family == "causal" or method == "full"
+            else ""
+            for method in get_args(Memory)
         ]
+        about = f"{one.about}. From {code(one.repo)}."
+        yield [*_facts(one), _bytes(one.size.bytes), *memory, one.run, about]
+
+
+def _facts(one: Entry | Hosted) -> list[str]:
+    kind = kind_of(one.family).partition(" ")[2]
+    languages = ", ".join(one.languages) or "many"
+    return [code(one.name), kind, one.licence, languages, f"{one.max_length:,} tokens"]
 
 
 def _download(entry: Entry) -> str:
@@ -73,30 +82,6 @@ def _download(entry: Entry) -> str:
     if entry.gguf is None or entry.size is None:
         return pinned
     return f"{pinned} (from the Hub {_bytes(entry.size.bytes)})"
-
-
-def _hosted() -> Iterator[list[str]]:
-    for one in HOSTED.values():
-        adapts = one.family == "causal"
-        yield [
-            code(one.name),
-            kind_of(one.family),
-            one.about,
-            one.licence,
-            _languages(one.languages),
-            f"{one.max_length:,} tokens",
-            _bytes(one.size.bytes),
-            *(
-                _bytes(training_bytes(one, method=method)) if adapts or method == "full" else ""
-                for method in get_args(Memory)
-            ),
-            code(one.repo),
-            one.run,
-        ]
-
-
-def _languages(codes: tuple[str, ...]) -> str:
-    return ", ".join(codes) or "many"
 
 
 def _bytes(count: float) -> str:
