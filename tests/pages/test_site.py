@@ -42,7 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} not installed (extra: docs)")
     target = tmp_path_factory.mktemp("site")
-    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")}
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     for words in (
         ["scripts/pictures.py"],
         ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(target)],
