@@ -71,9 +71,10 @@ pyright: .venv/all
 imports: .venv/all ## which floor may import which
 	$(BIN)/lint-imports
 
+# Not --quiet: a warning that isn't said isn't counted by --strict either.
 docs: .venv/all ## the documentation, in site/; its pictures are made first
 	$(BIN)/python scripts/pictures.py
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 unit: .venv/all ## all tests that aren't long, with coverage; code blocks of the documentation too
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --junitxml=junit.xml
