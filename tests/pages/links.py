@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 __all__ = ["Reference", "broken", "foreign", "pages"]
 
 #: What a browser fetches by itself, and where the tag has it.
-FETCHED = {"img": "src", "script": "src", "iframe": "src", "source": "src", "link": "href"}
+FETCHED = {"img": "src", "script": "src", "iframe": "src", "object": "data", "link": "href"}
 #: Links of the head that are told and not fetched.
 TOLD = frozenset({"canonical", "prev", "next", "alternate", "edit"})
 
