@@ -134,9 +134,8 @@ def _tunekit(words: list[str], variables: Mapping[str, str]) -> tuple[str, int]:
         for name, value in {**TERMINAL, **variables}.items():
             patch.setenv(name, value)
         patch.setattr(sys, "argv", words)
-        patch.setattr(
-            sys.modules["__main__"], "__package__", ""
-        )  # as a script, not pytest's module
+        # So that help names a script, and not a module of pytest.
+        patch.setattr(sys.modules["__main__"], "__package__", "")
         patch.setattr(sys, "stdin", io.StringIO())
         with contextlib.redirect_stderr(said):
             try:
