@@ -90,7 +90,10 @@ def task_named(kind: str, settings: Iterable[str] | None = None) -> Task:
     try:
         return found(**given)
     except TypeError as error:
-        raise InputError(f"--task-set: {kind} takes no such setting ({error}).") from error
+        raise InputError(
+            f"--task-set: {kind} takes no such setting ({error}). "
+            f"Give arguments of tunekit.{found.__name__}."
+        ) from error
 
 
 def load_model(ref: str, kind: str | None, settings: Iterable[str] | None) -> Model:

@@ -88,9 +88,13 @@ def _records(lines: Iterator[str]) -> Iterator[Mapping[str, Any]]:
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise InputError(f"input {number} is no JSON ({error}): {line!r:.80}") from error
+            raise InputError(
+                f"input {number} is no JSON ({error}): {line!r:.80}. Write one object a line."
+            ) from error
         if not isinstance(record, dict):
-            raise InputError(f"input {number} is no JSON object: {line!r:.80}")
+            raise InputError(
+                f"input {number} is no JSON object: {line!r:.80}. Write one object a line."
+            )
         yield record
 
 
