@@ -53,7 +53,7 @@ demo: .venv/demo ## tune a real model on customer messages and show what it lear
 
 test: text unit ## every gate; the tests come last
 
-text: .venv/all # all that reads the code and runs none of it, two at a time
+text: .venv/all # all that takes no test to run, two at a time
 	@$(MAKE) --no-print-directory --keep-going -j2 mypy pyright lint imports docs
 
 lint: .venv/all ## ruff: rules and format
@@ -71,8 +71,10 @@ pyright: .venv/all
 imports: .venv/all ## which floor may import which
 	$(BIN)/lint-imports
 
-docs: .venv/all ## the documentation, in site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+# Not --quiet: a warning that isn't said isn't counted by --strict either.
+docs: .venv/all ## the documentation, in site/; its pictures are made first
+	$(BIN)/python scripts/pictures.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 unit: .venv/all ## all tests that aren't long, with coverage; code blocks of the documentation too
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --junitxml=junit.xml
@@ -102,4 +104,4 @@ format: .venv/all ## let ruff write
 	$(BIN)/ruff format
 
 clean: ## forget .venv and everything built
-	rm -rf .venv .venv-peers .venv-peers-autotrain build dist site .coverage .coverage.* junit.xml
+	rm -rf .venv .venv-peers .venv-peers-autotrain build dist site docs/pictures .coverage .coverage.* junit.xml

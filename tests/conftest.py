@@ -6,18 +6,21 @@ lack of that thing into a failure, so that a gate can't turn green by skipping.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import ipaddress
 import os
 import shutil
 import socket
 import string
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from forked import Workers
 from hypothesis import settings
 
 # The same examples in every gate, and fewer than elsewhere; and no deadline: a busy machine isn't a
@@ -165,6 +168,20 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
     monkeypatch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # for pip in a child process
+
+
+@pytest.fixture(autouse=True)
+def workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of the local backend are forks of one process that has loaded torch, but where a test
+    is about processes."""
+    alone = request.node.get_closest_marker("own_process") is not None
+    if sys.platform == "linux" and not alone and not _torch_gap():
+        monkeypatch.setattr("tunekit.backends.local.process.popen", _workers().popen)
+
+
+@functools.cache
+def _workers() -> Workers:
+    return Workers()
 
 
 #: What is so before a test is kept from the network.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .data.checks.findings import Findings
     from .data.dataset import Dataset
     from .data.mending import Change, Fixed
+    from .diagnosis import doctor
     from .errors import (
         BackendError,
         ConfigError,
@@ -69,6 +70,7 @@ _HOMES = {
     "data.checks.findings": ("Findings",),
     "data.dataset": ("Dataset",),
     "data.mending": ("Change", "Fixed"),
+    "diagnosis": ("doctor",),
     "errors": (
         "BackendError",
         "ConfigError",
@@ -134,6 +136,7 @@ __all__ = [
     "backend",
     "baseline",
     "compare",
+    "doctor",
     "list_backends",
     "list_formats",
     "list_jobs",

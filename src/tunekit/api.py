@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ._version import __version__
 from .backends import registry
-from .backends.base import Backend, State, Trains
-from .backends.choose import choose
+from .backends.base import Backend
 from .bulk import PredictionJob, find_bulk
 from .data.dataset import Dataset
 from .data.listing import Formats, all_formats
@@ -23,26 +20,16 @@ from .errors import (
     ModelError,
     StoreError,
     TunekitError,
-    UnsupportedTask,
     did_you_mean,
 )
-from .findings import Finding
 from .hub import SCHEME, load_from_hub
 from .job import Job
 from .model import Model
 from .opening import open_model
-from .planning import Plan, Setup
-from .resolving import (
-    backend_for,
-    base_for,
-    build,
-    check_data,
-    current_config,
-    is_folder,
-    served,
-    spec_of,
-)
-from .store import Run, Runs
+from .planning import Plan
+from .resolving import backend_for, build, current_config, is_folder, served
+from .starting import planned, unfinished
+from .store import Runs
 from .tasks.base import Task
 
 __all__ = [
@@ -84,10 +71,15 @@ def tune(
         resume: go on with a failed or cancelled run of the same call.
         hyperparameters: by portable names, such as ``epochs`` and ``seed``.
 
+    Returns:
+        The tuned model.
+
     Raises:
         DataError: rows that can't be trained on, all at once.
         UnsupportedTask: the backend doesn't train this task, method or feature.
         HyperparameterError: one that this backend has no equal for.
+        ConfigError, MissingExtra: no such backend, or what it needs isn't installed.
+        BackendError: the backend refused, or couldn't be asked.
         JobFailed, JobCancelled: it ended without a model.
 
     Example:
@@ -123,31 +115,45 @@ def submit(
 
     The same call while such a run is unfinished, or ended and nobody took its model, joins it
     (``job.reattached``); a run that was seen to its end is never reused. Takes and raises what
-    :func:`tune` does.
+    :func:`tune` does. ``data_or_plan`` may be a plan, which is then the only argument.
+
+    Raises:
+        InputError: a plan, and something besides.
+        DataError: rows that can't be trained on, all at once.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> job = tunekit.submit(Dataset.from_rows(rows, Classification()), backend="fake", seed=1)
+        >>> job.reattached
+        False
+        >>> job.wait(timeout=60).kind
+        'tuned'
     """
     built = None
     if isinstance(data_or_plan, Plan):
         given = {"backend": backend, "model": model, "validation": validation, **hyperparameters}
         if method != "auto" or any(value is not None for value in given.values()):
-            raise InputError("a plan has its backend, model and settings: submit it alone")
-        planned = data_or_plan
+            raise InputError("a plan has its backend, model and settings. Submit it alone.")
+        run_plan = data_or_plan
     else:
         built = backend_for(backend)
-        planned = _plan(data_or_plan, built, model, validation, method, hyperparameters)
-    errors = [finding for finding in planned.findings if finding.severity == "error"]
+        run_plan = planned(data_or_plan, built, model, validation, method, hyperparameters)
+    errors = [finding for finding in run_plan.findings if finding.severity == "error"]
     if errors:
         raise DataError(
-            f"{planned.setup.data.name}: {len(errors)} "
+            f"{run_plan.setup.data.name}: {len(errors)} "
             f"{'error stands' if len(errors) == 1 else 'errors stand'} in the way of training "
             "(tunekit.plan(…).findings has all that was found):",
             errors,
         )
     home = current_config().home
     runs = Runs(home)
-    with runs.key_lock(planned.key):
-        run, joined = _unfinished(runs, planned.key, resume, home, built), True
+    with runs.key_lock(run_plan.key):
+        run, joined = unfinished(runs, run_plan.key, resume, home, built), True
         if run is None:
-            run, joined = runs.create(planned, __version__), False
+            run, joined = runs.create(run_plan, __version__), False
         job = Job(run, home, built)
         job.reattached = joined
         if joined:
@@ -175,18 +181,39 @@ def plan(
     """What :func:`submit` would do, offline: route, rows, tokens, cost, findings.
 
     Takes and raises what :func:`tune` does, but bad rows are findings of the plan here.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> plan = tunekit.plan(Dataset.from_rows(rows, Classification()), backend="fake", epochs=2)
+        >>> plan.rows, plan.method, plan.setup.hyperparameters["epochs"]
+        (6, 'sft', 2)
     """
-    return _plan(data, backend_for(backend), model, validation, method, hyperparameters)
+    return planned(data, backend_for(backend), model, validation, method, hyperparameters)
 
 
 def attach(id: str) -> Job:
     """The job of that id, in this or any other process, with its state looked up.
 
+    Args:
+        id: as :attr:`Job.id` has it.
+
     Raises:
         JobNotFound: there is none under this home.
+        InputError: the id is no text.
+        BackendError: the backend refused to say how it stands. Where it can't be reached, the
+            state is as last seen.
+
+    Example:
+        >>> import tunekit
+        >>> tunekit.attach("nobody")
+        Traceback (most recent call last):
+        ...
+        tunekit.errors.JobNotFound: no run 'nobody' in ...
     """
     if not isinstance(id, str):
-        raise InputError(f"id is {type(id).__name__}, not a text such as job.id")
+        raise InputError(f"id is {type(id).__name__}, not a text. Give one, such as job.id.")
     home = current_config().home
     job = Job(Runs(home).get(id.removeprefix("run:")), home)
     try:
@@ -202,19 +229,39 @@ def attach_predictions(id: str) -> PredictionJob:
     """The predictions of that id that :meth:`Model.submit_predictions` submitted, in this or any
     other process, with their state looked up.
 
+    Args:
+        id: as :attr:`PredictionJob.id` has it.
+
     Raises:
         JobNotFound: there are none under this home.
+        InputError: the id is no text.
         BackendError: the provider couldn't be asked.
+
+    Example:
+        >>> import tunekit
+        >>> tunekit.attach_predictions("nobody")
+        Traceback (most recent call last):
+        ...
+        tunekit.errors.JobNotFound: no predictions 'nobody' in ...
     """
     if not isinstance(id, str):
-        raise InputError(f"id is {type(id).__name__}, not a text such as job.id")
+        raise InputError(f"id is {type(id).__name__}, not a text. Give one, such as job.id.")
     home = current_config().home
     folder = find_bulk(home, id)
     return PredictionJob(folder, open_model(folder / "model", home).answering).refresh()
 
 
 def list_jobs() -> list[Job]:
-    """All jobs under this home, newest first, with their states as last seen."""
+    """All jobs under this home, newest first, with their states as last seen.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> job = tunekit.submit(Dataset.from_rows(rows, Classification()), backend="fake", seed=2)
+        >>> tunekit.list_jobs()[0].id == job.id
+        True
+    """
     home = current_config().home
     jobs: list[Job] = []
     for run in Runs(home):
@@ -228,15 +275,31 @@ def list_jobs() -> list[Job]:
 def backend(name: str, **options: Any) -> Backend:
     """A backend by its name in config or its kind, with options that win over config's.
 
+    Args:
+        name: in config, or a kind of :func:`list_backends`.
+        options: the backend's own, such as ``base_url`` or ``device``; keys are given by the name
+            of their environment variable only.
+
     Raises:
         ConfigError: an unknown name or option.
         MissingExtra: what it needs isn't installed.
+
+    Example:
+        >>> import tunekit
+        >>> tunekit.backend("fake", timeout=5.0)
+        FakeBackend('fake', 'http://localhost')
     """
     return build(name, options)
 
 
 def list_backends() -> list[str]:
-    """The kinds of backends there are, installed by third parties included."""
+    """The kinds of backends there are, installed by third parties included.
+
+    Example:
+        >>> import tunekit
+        >>> {"fake", "local", "openai"} <= set(tunekit.list_backends())
+        True
+    """
     return sorted(registry.list_backends())
 
 
@@ -268,11 +331,23 @@ def load(path_or_ref: str | Path, *, task: Task | None = None) -> Model:
 
     Raises:
         ModelError: there is no model there, or a damaged one.
+        InputError: neither a path nor a text.
         WeightsError: the Hub has no such repository, or can't be reached.
-        JobFailed: the run has none.
+        JobNotFound, JobFailed: there is no such run, or it has no model.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> rule = tunekit.baseline(Dataset.from_rows(rows, Classification()), backend="trivial")
+        >>> tunekit.load(rule.save("models/rule")).kind
+        'trivial'
     """
     if not isinstance(path_or_ref, str | Path):
-        raise InputError(f"load takes a folder or a reference, not {type(path_or_ref).__name__}")
+        raise InputError(
+            f"load takes a folder or a reference, not {type(path_or_ref).__name__}. Give one, such "
+            "as 'models/triage' or 'run:ID'."
+        )
     config = current_config()
     if is_folder(path_or_ref):
         return open_model(Path(path_or_ref), config.home, task)
@@ -296,72 +371,12 @@ def _load_ref(ref: str, task: Task | None) -> Model:
     if not rest or rest.startswith("//"):
         known = did_you_mean(ref, config.models) if config.models else ""
         raise ModelError(
-            f"{ref!r} is no folder, no model in config, no run:ID and no BACKEND:MODEL-ID. {known}"
+            f"{ref!r} is no folder, no model in config, no run:ID and no BACKEND:MODEL-ID. Give "
+            f"one of these. {known}".rstrip()
         )
     if task is None:
-        raise ModelError(f"{ref!r} doesn't say what the model does: give task=")
+        raise ModelError(
+            f"{ref!r} doesn't say what the model does: give task=, such as task=Classification()."
+        )
     built = build(scheme, {})
     return served(built, rest, task)
-
-
-# --- inside -------------------------------------------------------------------------------------
-
-
-def _plan(
-    data: Dataset,
-    built: Backend,
-    model: str | Path | None,
-    validation: Dataset | None,
-    method: str,
-    hyperparameters: dict[str, Any],
-) -> Plan:
-    check_data("data", data)
-    if not isinstance(built, Trains):
-        raise UnsupportedTask(
-            f"backend {built.name!r} doesn't train: tunekit.baseline(data, "
-            f"backend={built.name!r}) makes what it has. To train, name another, such as 'local'."
-        )
-    task, base = data.task, base_for(built, model, data.task)
-    route = choose(built, task, data.needs, base, method)
-    if validation is not None:
-        check_data("validation", validation)
-        validation = validation.with_task(task)
-    setup = Setup(
-        data=data,
-        validation=validation,
-        task=task,
-        prompt=task.prompt(),
-        route=route,
-        model=base,
-        hyperparameters=built.hyperparameters(route, hyperparameters),
-        today=date.today(),
-    )
-    # Near duplicates are left to an explicit check(): a plan is made for every job.
-    found: list[Finding] = list(data.check(near_duplicates=False))
-    if validation is not None:
-        found.extend(validation.check(against=data, near_duplicates=False).of_rows)
-    estimate = built.prepare(setup)
-    return Plan(
-        setup=setup,
-        backend=spec_of(built),
-        estimate=estimate,
-        findings=(*found, *estimate.findings),
-    )
-
-
-def _unfinished(
-    runs: Runs, key: str, resume: bool, home: Path, built: Backend | None
-) -> Run | None:
-    """The newest run of this key that nobody has seen to its end, or that ``resume`` revives."""
-    for run in runs.with_key(key):
-        job = Job(run, home, built)
-        seen = job.seen_to_its_end
-        if resume and not seen:
-            with suppress(BackendError):  # it may have failed while nobody looked
-                job.refresh()
-        if resume and job.status in (State.FAILED, State.CANCELLED):
-            run.start_over()
-            return run
-        if not seen:
-            return run
-    return None

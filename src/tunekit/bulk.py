@@ -47,12 +47,26 @@ class Answering(Protocol):
     """What a model does for it."""
 
     @property
-    def batches(self) -> Batches: ...
+    def batches(self) -> Batches:
+        """The backend that takes them."""
+        ...
+
     @property
-    def ref_id(self) -> str: ...
-    def as_input(self, asked: Asked) -> Input: ...
-    def read(self, asked: Asked, outcome: Outcome) -> Any: ...
-    def save(self, path: Path) -> Path: ...
+    def ref_id(self) -> str:
+        """The model, as the backend knows it."""
+        ...
+
+    def as_input(self, asked: Asked) -> Input:
+        """What is asked, rendered as in training."""
+        ...
+
+    def read(self, asked: Asked, outcome: Outcome) -> Any:
+        """An answer as a prediction, or a Failure."""
+        ...
+
+    def save(self, path: Path) -> Path:
+        """Save the model to a new folder."""
+        ...
 
 
 class _Facts(BaseModel):
@@ -108,7 +122,20 @@ class _Part:
 
 class PredictionJob:
     """Predictions that outlive the process. Made by :meth:`Model.submit_predictions` and
-    :func:`tunekit.attach_predictions`."""
+    :func:`tunekit.attach_predictions`.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit.testing.openai import OpenAIServer
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in "yn" for n in range(5)]
+        >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
+        >>> with OpenAIServer() as server:  # a provider on this machine
+        ...     backend = tunekit.backend("openai", base_url=server.url, api_key_env="")
+        ...     job = tunekit.tune(data, backend=backend).submit_predictions(data)
+        ...     answers = job.wait(timeout=60)
+        >>> len(job), answers[0].label, job.results(errors="return")[0].label
+        (10, 'y', 'y')
+    """
 
     def __init__(self, folder: Path, model: Answering) -> None:
         self._folder = folder
@@ -149,7 +176,11 @@ class PredictionJob:
         )
 
     def start(self) -> PredictionJob:
-        """Bring to the provider what isn't there yet."""
+        """Bring to the provider what isn't there yet.
+
+        Raises:
+            BackendError: it was refused, or couldn't be asked.
+        """
         with locked(self._folder / "bulk.lock"):  # nobody else sends the same part meanwhile
             for part in self._parts:
                 if part.ref is None and part.ended is None:
@@ -177,7 +208,11 @@ class PredictionJob:
         return self
 
     def cancel(self) -> PredictionJob:
-        """Stop it. Answers that are there already are kept."""
+        """Stop it. Answers that are there already are kept.
+
+        Raises:
+            BackendError: the provider couldn't be told.
+        """
         with locked(self._folder / "bulk.lock"):
             for part in self._parts:
                 if part.ended is not None:
@@ -198,6 +233,9 @@ class PredictionJob:
         Args:
             timeout: seconds, or ``None`` for as long as it takes (a day, at most providers).
             errors: as for :meth:`Model.predict`.
+
+        Returns:
+            The predictions, and with ``errors="return"`` a Failure in the place of each other one.
 
         Raises:
             WaitTimeout: the time is over; the job goes on.
@@ -231,6 +269,9 @@ class PredictionJob:
 
     def results(self, *, errors: Literal["raise", "return"] = "raise") -> list[Any]:
         """The predictions that are there, in order, and a Failure in the place of each other one.
+
+        Args:
+            errors: as for :meth:`Model.predict`.
 
         Raises:
             PredictionError: some have none, unless ``errors="return"``.
@@ -317,8 +358,8 @@ def find_bulk(home: Path, id: str) -> Path:
     folder = home / "predictions" / Path(id).name
     if not (folder / "bulk.json").is_file():
         raise JobNotFound(
-            f"no predictions {id!r} in {folder.parent}. TUNEKIT_HOME says where they are looked "
-            "for.",
+            f"no predictions {id!r} in {folder.parent}. Check the id, and that TUNEKIT_HOME is "
+            "what it was.",
             job_id=id,
         )
     return folder

@@ -223,8 +223,8 @@ def _environment(variables: Mapping[str, str], files: Mapping[str, Any]) -> dict
         found = reader()
     except SettingsError as error:
         raise ConfigError(
-            f"The environment variables {PREFIX}*: {error}. A table is JSON, or one variable for "
-            f"each option: {PREFIX}BACKENDS__NAME__OPTION."
+            f"The environment variables {PREFIX}*: {error}. Write a table as JSON, or as one "
+            f"variable for each option: {PREFIX}BACKENDS__NAME__OPTION."
         ) from None
     for table in ("backends", "models"):
         # A variable can't hold "my-azure": MY_AZURE means it.

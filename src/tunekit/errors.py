@@ -14,6 +14,7 @@
     ├── StoreError (OSError)                disk full, no permission, a broken run folder
     ├── ModelError (ValueError)             a saved model that can't be loaded
     ├── PredictionError                     some inputs had no answer; .failures says which
+    ├── RequirementNotMet (AssertionError)  a comparison doesn't show what was required
     ├── JobError
     │   ├── JobNotFound (LookupError)
     │   ├── JobFailed
@@ -37,11 +38,11 @@ A message names the row, field and backend it is about and ends with the way out
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from reprlib import Repr
 from typing import Any, ClassVar
 
 from .findings import Finding
+from .wording import did_you_mean as did_you_mean
+from .wording import shown as shown
 
 __all__ = [
     "AuthenticationFailed",
@@ -66,6 +67,7 @@ __all__ = [
     "PermissionDenied",
     "PredictionError",
     "RateLimited",
+    "RequirementNotMet",
     "ServerFailed",
     "StoreError",
     "TunekitError",
@@ -77,29 +79,16 @@ __all__ = [
 SHOWN_FINDINGS = 20
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A closing sentence for an unknown name: the nearest known one, or all of them."""
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    return f"Known: {', '.join(map(repr, names))}." if names else "None is known."
-
-
-def shown(value: Any, characters: int = 60) -> str:
-    """A value for a message: its repr, cut, whatever it is and however deep it is nested."""
-    if not isinstance(value, str):
-        value = _SHORT.repr(value)
-        return f"{value:.{characters}}"
-    return f"{value[:characters]!r:.{characters}}"
-
-
-_SHORT = Repr()
-_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxlong = 3, 60, 40
-
-
 class TunekitError(Exception):
-    """The root of all errors raised by tunekit."""
+    """The root of all errors raised by tunekit.
+
+    >>> import tunekit
+    >>> try:
+    ...     tunekit.load("no-such-model")
+    ... except tunekit.TunekitError as error:
+    ...     print(type(error).__name__)
+    ModelError
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         # So that an error comes through a process pool whole, whatever its constructor takes.
@@ -114,13 +103,24 @@ def _remade(kind: type[TunekitError], args: tuple[Any, ...], facts: dict[str, An
 
 
 class ConfigError(TunekitError, ValueError):
-    """A setting that can't be used: unknown key, wrong type, unknown backend or model name."""
+    """A setting that can't be used: unknown key, wrong type, unknown backend or model name.
+
+    >>> import tunekit
+    >>> tunekit.backend("fakr")
+    Traceback (most recent call last):
+    ...
+    tunekit.errors.ConfigError: There is no backend 'fakr'. Did you mean 'fake'? ...
+    """
 
 
 class DataError(TunekitError, ValueError):
     """Data that can't be read or trained on.
 
-    ``findings`` holds every bad row, not only the first; the message shows the first twenty.
+    ``findings`` holds every bad row, not only the first; the ``message`` shows the first twenty.
+
+    >>> found = [Finding("empty-text", "error", "the text is empty.", row=3)]
+    >>> DataError("one row can't be trained on:", found).findings[0].row
+    3
     """
 
     def __init__(self, message: str, findings: Iterable[Finding] = ()) -> None:
@@ -132,23 +132,44 @@ class DataError(TunekitError, ValueError):
 
 
 class DataChanged(DataError):
-    """A source is no longer what it was when it was read."""
+    """A source is no longer what it was when it was read.
+
+    >>> issubclass(DataChanged, DataError)
+    True
+    """
 
 
 class InputError(TunekitError, TypeError, ValueError):
-    """An argument that can't be used: wrong type, unknown field, contradiction."""
+    """An argument that can't be used: wrong type, unknown field, contradiction.
+
+    >>> print(InputError("id is int, not a text. Give one, such as job.id."))
+    id is int, not a text. Give one, such as job.id.
+    """
 
 
 class UnsupportedTask(TunekitError, TypeError):
-    """A task, method or feature that this backend or model doesn't carry."""
+    """A task, method or feature that this backend or model doesn't carry.
+
+    >>> print(UnsupportedTask("backend 'trivial' doesn't train. Take another."))
+    backend 'trivial' doesn't train. Take another.
+    """
 
 
 class HyperparameterError(TunekitError, ValueError):
-    """A hyperparameter that is unknown, out of range, or that this backend has no equal for."""
+    """A hyperparameter that is unknown, out of range, or that this backend has no equal for.
+
+    >>> print(HyperparameterError("fake: there is no 'epoch' here. Did you mean 'epochs'?"))
+    fake: there is no 'epoch' here. Did you mean 'epochs'?
+    """
 
 
 class MissingExtra(TunekitError, ImportError):
-    """An optional dependency isn't installed; ``extra`` is what brings it."""
+    """An optional dependency isn't installed; ``extra`` is what brings it, and is added to the
+    ``message``.
+
+    >>> print(MissingExtra("Reading Parquet needs pyarrow.", extra="parquet"))
+    Reading Parquet needs pyarrow. Install it with: pip install 'tunekit-sdk[parquet]'
+    """
 
     def __init__(self, message: str, *, extra: str) -> None:
         self.extra = extra
@@ -156,11 +177,19 @@ class MissingExtra(TunekitError, ImportError):
 
 
 class WeightsError(TunekitError):
-    """Base weights that are unknown, can't be reached, or aren't what the catalogue pins."""
+    """Base weights that are unknown, can't be reached, or aren't what the catalogue pins.
+
+    >>> print(WeightsError("no base model 'miniln'. Did you mean 'minilm'?"))
+    no base model 'miniln'. Did you mean 'minilm'?
+    """
 
 
 class StoreError(TunekitError, OSError):
-    """The disk refused: full, no permission, or a run folder that isn't one."""
+    """The disk refused: full, no permission, or a run folder that isn't one.
+
+    >>> print(StoreError("models/a exists already. Give another name, or remove it first."))
+    models/a exists already. Give another name, or remove it first.
+    """
 
     # OSError.__str__ prints errno and file name where it has them; ours is the whole message.
     def __str__(self) -> str:
@@ -168,14 +197,21 @@ class StoreError(TunekitError, OSError):
 
 
 class ModelError(TunekitError, ValueError):
-    """A saved model or reference that can't be loaded."""
+    """A saved model or reference that can't be loaded.
+
+    >>> isinstance(ModelError("a holds no model. Give a folder that model.save wrote."), ValueError)
+    True
+    """
 
 
 class PredictionError(TunekitError):
-    """Some inputs had no answer.
+    """Some inputs had no answer; the ``message`` names the first.
 
     ``failures`` maps the position of each failed input to its failure; ``outcomes`` holds
     everything, in order, so that no paid answer is lost.
+
+    >>> PredictionError("no answer to 1 of 2.", {1: "cut off"}, ["yes", None]).outcomes[0]
+    'yes'
     """
 
     def __init__(
@@ -187,11 +223,19 @@ class PredictionError(TunekitError):
 
 
 class RequirementNotMet(TunekitError, AssertionError):
-    """A comparison doesn't show what was required of it."""
+    """A comparison doesn't show what was required of it; the message has the figures.
+
+    >>> isinstance(RequirementNotMet("a.accuracy > b.accuracy: it isn't so"), AssertionError)
+    True
+    """
 
 
 class JobError(TunekitError):
-    """Something about a job."""
+    """Something about a job; ``job_id`` says which.
+
+    >>> JobError("job 7 is running already. See job.events().", job_id="7").job_id
+    '7'
+    """
 
     def __init__(self, message: str, *, job_id: str) -> None:
         self.job_id = job_id
@@ -199,27 +243,47 @@ class JobError(TunekitError):
 
 
 class JobNotFound(JobError, LookupError):
-    """No run of that id under this home."""
+    """No run of that id under this home.
+
+    >>> isinstance(JobNotFound("no run '7'. Check the id.", job_id="7"), LookupError)
+    True
+    """
 
 
 class JobFailed(JobError):
-    """The job ended without a model."""
+    """The job ended without a model.
+
+    >>> JobFailed("job 7 on 'fake' has no model: the file is empty.", job_id="7").job_id
+    '7'
+    """
 
 
 class JobCancelled(JobError):
-    """The job was cancelled."""
+    """The job was cancelled.
+
+    >>> JobCancelled("job 7 was cancelled.", job_id="7").job_id
+    '7'
+    """
 
 
 class WaitTimeout(JobError, TimeoutError):
-    """The time given to ``wait`` is over; the job goes on."""
+    """The time given to ``wait`` is over; the job goes on.
+
+    >>> isinstance(WaitTimeout("job 7 is running after 1 s.", job_id="7"), TimeoutError)
+    True
+    """
 
 
 class BackendError(TunekitError):
     """A backend said no, or said nothing.
 
-    ``backend`` is its name in config, ``status`` the HTTP status where there was one, ``code`` the
-    provider's own word for what is wrong, ``request_id`` what the provider's support asks for,
-    ``retryable`` whether the same call may succeed later.
+    ``backend`` is its name in config, and begins the ``message``. ``status`` is the HTTP status
+    where there was one, ``code`` the provider's own word for what is wrong, ``request_id`` what the
+    provider's support asks for, ``retryable`` whether the same call may succeed later, and
+    ``retry_after`` the seconds to wait before it, where the backend said it.
+
+    >>> BackendError("it broke. Try again.", backend="azure", status=500).status
+    500
     """
 
     retryable_by_default: ClassVar[bool] = False
@@ -246,50 +310,90 @@ class BackendError(TunekitError):
 
 
 class InvalidRequest(BackendError):
-    """The backend refused the request as it stands (400, 422)."""
+    """The backend refused the request as it stands (400, 422).
+
+    >>> InvalidRequest("the file has 3 lines. Give 10.", backend="azure", status=400).status
+    400
+    """
 
 
 class AuthenticationFailed(BackendError):
-    """No key, or one that isn't valid (401)."""
+    """No key, or one that isn't valid (401).
+
+    >>> print(AuthenticationFailed("the key isn't valid. Set MY_KEY.", backend="azure"))
+    azure: the key isn't valid. Set MY_KEY.
+    """
 
 
 class PermissionDenied(BackendError):
-    """The key is valid and may not do this (403)."""
+    """The key is valid and may not do this (403).
+
+    >>> PermissionDenied("it may not train. Ask its owner.", backend="azure").retryable
+    False
+    """
 
 
 class NotFound(BackendError):
-    """The backend doesn't know this id (404)."""
+    """The backend doesn't know this id (404).
+
+    >>> NotFound("no job 'ft-1'. Check the id.", backend="azure", status=404).status
+    404
+    """
 
 
 class Conflict(BackendError):
-    """The request doesn't fit the state of things at the backend (409)."""
+    """The request doesn't fit the state of things at the backend (409).
+
+    >>> Conflict("the file is in use. Try again later.", backend="azure").retryable
+    True
+    """
 
     retryable_by_default = True
 
 
 class RateLimited(BackendError):
-    """Too many requests (429); ``retry_after`` in seconds where the backend said it."""
+    """Too many requests (429); ``retry_after`` in seconds where the backend said it.
+
+    >>> RateLimited("slow down.", backend="azure", retry_after=2.0).retry_after
+    2.0
+    """
 
     retryable_by_default = True
 
 
 class ServerFailed(BackendError):
-    """The backend failed (5xx)."""
+    """The backend failed (5xx).
+
+    >>> ServerFailed("it broke. Try again later.", backend="azure", status=503).retryable
+    True
+    """
 
     retryable_by_default = True
 
 
 class ConnectionFailed(BackendError):
-    """No connection, or one that was cut."""
+    """No connection, or one that was cut.
+
+    >>> ConnectionFailed("nobody answers. Check the address.", backend="azure").retryable
+    True
+    """
 
     retryable_by_default = True
 
 
 class BackendTimeout(BackendError, TimeoutError):
-    """No answer in time. What was asked may have been done all the same."""
+    """No answer in time. What was asked may have been done all the same.
+
+    >>> isinstance(BackendTimeout("no answer in 10 s.", backend="azure"), TimeoutError)
+    True
+    """
 
     retryable_by_default = True
 
 
 class MalformedAnswer(BackendError):
-    """An answer that isn't what the API promises."""
+    """An answer that isn't what the API promises.
+
+    >>> MalformedAnswer("it is no JSON. Check the address.", backend="azure").retryable
+    False
+    """

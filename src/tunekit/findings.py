@@ -10,10 +10,17 @@ Severity = Literal["error", "warning", "info"]
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong, or odd, about data.
+    """One thing that is wrong, or odd, about data. Prints as one line.
 
-    ``row`` counts rows from 0, ``source`` says where the row stands (``"pii.csv:12"``, lines from
-    1). ``suggestion`` is a way out where there is a safe one.
+    ``code`` is for programs, ``message`` for people. A ``severity`` of ``"error"`` stands in the
+    way of training, ``"warning"`` and ``"info"`` don't. ``row`` counts rows from 0, ``source`` says
+    where the row stands (``"pii.csv:12"``, lines from 1), ``field`` is the column.
+    ``suggestion`` is a way out where there is a safe one. What is about the set as a whole has no
+    row.
+
+    Example:
+        >>> print(Finding("empty-text", "error", "the text is empty.", 3, "pii.csv:5", "text"))
+        pii.csv:5, text: the text is empty. [empty-text]
     """
 
     code: str

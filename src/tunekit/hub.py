@@ -45,7 +45,7 @@ def load_from_hub(ref: str, task: Task | None, home: Path) -> Model:
     """
     model = ref.removeprefix(SCHEME)
     if not HUB_ID.fullmatch(model):
-        raise ModelError(f"{ref!r} is no hf://user/repo, nor hf://user/repo@revision.")
+        raise ModelError(f"{ref!r} is no hf://user/repo, nor hf://user/repo@revision. Write it so.")
     folder = fetch_model(model)
     if (folder / SAVED).is_file():
         return open_model(folder, home, task, options=False)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .backends.abilities import Pauses
-from .backends.base import Backend, Event, ModelRef, State, Status, Trained, Trains, trains_weights
+from .backends.base import Backend, Event, ModelRef, State, Status, Trains, trains_weights
 from .backends.registry import build_backend
 from .errors import (
     BackendError,
@@ -40,6 +40,15 @@ class Job:
     """Work that outlives the process. Made by :func:`tunekit.submit` and :func:`tunekit.attach`.
 
     Everything about it is in its run folder, so another process can go on with it at any time.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> job = tunekit.submit(Dataset.from_rows(rows, Classification()), backend="fake")
+        >>> model = job.wait(timeout=60)
+        >>> print(job.status, tunekit.attach(job.id).result().predict("yes 1").label)
+        succeeded yes
     """
 
     def __init__(self, run: Run, home: Path, backend: Backend | None = None) -> None:
@@ -105,6 +114,9 @@ class Job:
         """Bring it to the backend if it isn't there, or set an interrupted one going again.
 
         Callers hold the run's key lock, or are the only ones that know of the run.
+
+        Raises:
+            BackendError: it was refused, or couldn't be asked.
         """
         self.refresh()
         if self.status is State.CANCELLING and self._record.ref is None:
@@ -133,7 +145,11 @@ class Job:
                 self._run.discard()
 
     def cancel(self) -> Job:
-        """Stop it. What was already done stays in the run folder; ``resume=True`` goes on."""
+        """Stop it. What was already done stays in the run folder; ``resume=True`` goes on.
+
+        Raises:
+            BackendError: the backend couldn't be told.
+        """
         self.refresh()
         if self.status.terminal:
             return self
@@ -175,12 +191,22 @@ class Job:
                 "same call with resume=True goes on."
             )
         if ref is None or self.status.terminal:
-            raise JobError(f"job {self.id} is {self.status} already.", job_id=self.id)
+            raise JobError(
+                f"job {self.id} is {self.status} already, so nothing can be paused or resumed. See "
+                "job.events().",
+                job_id=self.id,
+            )
         tell(self._backend, ref)
         return self.refresh()
 
     def events(self) -> Iterator[Event]:
-        """What happened so far, oldest first: the backend's events, and states that only we saw."""
+        """What happened so far, oldest first: the backend's events, and states that only we saw.
+
+        Each has ``at`` (ISO 8601, UTC), ``kind``, ``message`` and ``data``.
+
+        Raises:
+            BackendError: the backend couldn't be asked.
+        """
         self._record = self._run.read()
         ref = self._record.ref
         told = list(self._trains.events(ref)) if ref is not None else []
@@ -208,6 +234,7 @@ class Job:
             WaitTimeout: the time is over; the job goes on.
             JobFailed: it ended without a model.
             JobCancelled: it was cancelled.
+            BackendError: the backend couldn't be asked.
         """
         begun = time.monotonic()
         deadline = None if timeout is None else begun + timeout
@@ -257,32 +284,19 @@ class Job:
                 f"The log is in {self.folder}; resume=True tries again.",
                 job_id=self.id,
             )
-        trained = self._trained(self._record.ref)
+        kept = self._kept(self._record.ref)
         record, work = self._record, self._work
         return Model(
             task=work.task,
             kind="tuned" if trains_weights(self._backend) else "prompted",
-            ref=trained.ref,
+            ref=ModelRef(*kept.ref),
             prompt=work.prompt,
             shape=work.route.shape,
             base=work.model,
             spec=record.spec,
             backend=self._backend,
-            temperature=trained.temperature,
-            provenance={
-                "run": record.id,
-                "created": record.created,
-                "tunekit": record.tunekit,
-                "fingerprints": record.fingerprints,
-                "rows": record.rows,
-                "prompt": work.prompt.hash,
-                "backend": record.spec.name,
-                "model": work.model,
-                "method": work.route.method,
-                "hyperparameters": {**work.hyperparameters, **trained.applied},
-                "metrics": dict(trained.metrics),
-                **({"artifact": dict(trained.artifact)} if trained.artifact else {}),
-            },
+            temperature=kept.temperature,
+            provenance=record.provenance,
         )
 
     @property
@@ -295,7 +309,10 @@ class Job:
     @property
     def _trains(self) -> Trains:
         if not isinstance(self._backend, Trains):
-            raise UnsupportedTask(f"backend {self._record.spec.name!r} doesn't train")
+            raise UnsupportedTask(
+                f"backend {self._record.spec.name!r} doesn't train. Take another: "
+                "tunekit.list_backends() has all."
+            )
         return self._backend
 
     @property
@@ -363,21 +380,12 @@ class Job:
                     latest = event
         return latest
 
-    def _trained(self, ref: str) -> Trained:
+    def _kept(self, ref: str) -> Kept:
         """The result; asked for once, then kept in the record."""
         kept = self._record.trained
         if kept is None:
-            trained = self._trains.result(ref)
-            kept = Kept(
-                ref=trained.ref,
-                temperature=trained.temperature,
-                applied=dict(trained.applied),
-                metrics=dict(trained.metrics),
-                artifact=dict(trained.artifact),
-            )
+            kept = Kept.of(self._trains.result(ref))
             self._record = self._run.change(
                 lambda record: record.model_copy(update={"trained": kept})
             )
-        return Trained(
-            ModelRef(*kept.ref), kept.temperature, kept.applied, kept.metrics, kept.artifact
-        )
+        return kept

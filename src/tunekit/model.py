@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from . import loop
-from .backends.abilities import Keeps, Serving, Writes, exporter
-from .backends.base import Backend, Batches, ModelRef, Predicts
+from .backends.abilities import Keeps, Serving, exporter
+from .backends.base import Batches
 from .data.dataset import Dataset
 from .durable import new_folder, write_file
-from .errors import DataError, InputError, ModelError, UnsupportedTask
+from .errors import InputError, UnsupportedTask
 from .model_card import model_card
 from .model_file import Kind, SavedModel
-from .planning import BackendSpec
-from .shapes import Asked, Failure, Input, Outcome, Shape, Turns
-from .tasks.base import Prompt, Task
-from .unanswered import check_errors, raise_failures
+from .predicting import Predicting
+from .shapes import Asked, Input
 
 if TYPE_CHECKING:
     from .bulk import Answering, PredictionJob
@@ -28,220 +23,34 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "Model"]
 
-#: Inputs that a stream of them is predicted by: enough for batches of equal length.
-AT_ONCE = 4_096
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Model:
+class Model(Predicting):
     """Something that predicts. Made by :func:`tunekit.tune`, :func:`tunekit.load` and others.
 
     ``kind`` says honestly what it is: ``"tuned"`` (weights were trained), ``"prompted"``,
-    ``"zero-shot"`` or ``"trivial"``. ``task`` is the task it was trained on, ``provenance`` what
-    it was made from. Safe to use from several threads.
-    """
+    ``"zero-shot"`` or ``"trivial"``. ``task`` is the task it was trained on, ``base`` its base
+    model, ``provenance`` what it was made from, ``temperature`` what its probabilities are
+    calibrated with (``None`` where they aren't). Safe to use from several threads.
 
-    task: Task
-    kind: Kind
-    ref: ModelRef
-    prompt: Prompt
-    shape: Shape
-    base: str
-    spec: BackendSpec
-    backend: Backend = field(repr=False)
-    temperature: float | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> data = Dataset.from_rows(rows, Classification())
+        >>> model = tunekit.tune(data, backend="fake")
+        >>> model.kind, model.task.labels
+        ('tuned', ('no', 'yes'))
+        >>> model.predict(["yes 1", "no 2"])[1].label, model.rendered("yes 1")[0].turns[-1].text
+        ('no', 'yes 1')
+        >>> model.evaluate(data).accuracy.value
+        1.0
+        >>> tunekit.load(model.save("models/yes-or-no")).predict("no 3").label
+        'no'
+    """
 
     def __repr__(self) -> str:
         return f"<Model {self.kind} {self.task.kind} on {self.spec.name}: {self.ref.id}>"
-
-    # --- predicting -----------------------------------------------------------------------------
-
-    def predict(
-        self, x: Any, *, errors: Literal["raise", "return"] = "raise", **fields: Any
-    ) -> Any:
-        """Predict for one input, or for a list or Dataset of them.
-
-        Args:
-            x: what the task predicts for (a text; see the task), or a mapping with its fields, or
-                a list of these, or a Dataset.
-            errors: ``"raise"`` for a PredictionError that holds all outcomes, or ``"return"`` for
-                a :class:`~tunekit.Failure` in the place of each input that had no answer.
-            fields: further fields of a single input, such as ``options=`` and ``context=``.
-
-        Returns:
-            The prediction, or a list of them in order.
-
-        Raises:
-            InputError: an input that isn't one of this task.
-            PredictionError: inputs without an answer.
-            BackendError: the backend couldn't be asked at all.
-        """
-        check_errors(errors)
-        asked, single = self._asked(x, fields)
-        return self._answered(loop.run(self._outcomes(asked)), single, errors)
-
-    async def apredict(
-        self, x: Any, *, errors: Literal["raise", "return"] = "raise", **fields: Any
-    ) -> Any:
-        """:meth:`predict` for callers with an event loop of their own."""
-        check_errors(errors)
-        asked, single = self._asked(x, fields)
-        outcomes = await asyncio.wrap_future(loop.start(self._outcomes(asked)))
-        return self._answered(outcomes, single, errors)
-
-    def stream(
-        self, xs: Iterable[Any], *, errors: Literal["raise", "return"] = "raise"
-    ) -> Iterator[Any]:
-        """Predict for any number of inputs in the memory that a few thousand take.
-
-        Args:
-            xs: as for :meth:`predict` of several inputs; read as the answers are asked for.
-            errors: as for :meth:`predict`. An error ends the stream at the inputs it belongs to;
-                what was given before stays true.
-
-        Returns:
-            The predictions in order, one by one.
-
-        Raises:
-            InputError: a single input, or one that isn't one of this task.
-            PredictionError: inputs without an answer. Its positions count from the first of all
-                inputs; its ``outcomes`` are those that were asked for together.
-            BackendError: the backend couldn't be asked at all.
-
-        Example:
-            >>> import tunekit
-            >>> rows = [{"text": text, "label": text[0]} for text in ("a", "a1", "b", "b1")]
-            >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
-            >>> model = tunekit.tune(data, backend="fake")
-            >>> [answer.label for answer in model.stream(text for text in "ab")]
-            ['a', 'b']
-        """
-        check_errors(errors)
-        if isinstance(xs, str | Mapping) or not isinstance(xs, Iterable):
-            raise InputError("stream takes several inputs; predict takes one")
-        return self._streamed(xs, errors)
-
-    def _streamed(self, xs: Iterable[Any], errors: Literal["raise", "return"]) -> Iterator[Any]:
-        first, rest = 0, iter(xs)
-        if isinstance(xs, Dataset):
-            self._check_kind(xs)
-            rest = (self.task.asked(row) for row in xs)
-        while part := list(islice(rest, AT_ONCE)):
-            asked = part if isinstance(xs, Dataset) else self._all_asked(part, first)
-            yield from self._answered(loop.run(self._outcomes(asked)), False, errors, first)
-            first += len(part)
-
-    def write(
-        self,
-        x: Any,
-        *,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-        **fields: Any,
-    ) -> Iterator[str]:
-        """The words of one answer in pieces, while a language model writes them.
-
-        Args:
-            x: one input, as for :meth:`predict`.
-            temperature: at which tokens are drawn; 0 takes the likeliest. This and what follows is
-                the backend's own where it isn't given.
-            top_p: tokens are drawn among the likeliest that together have this probability.
-            max_tokens: that the answer may have.
-            seed: of what is drawn.
-            fields: further fields of the input.
-
-        Returns:
-            The pieces. Joined they are what the model said, before the task reads it.
-
-        Raises:
-            InputError: not an input of this task.
-            UnsupportedTask: the backend gives no answers in pieces, or answers from a closed set.
-            PredictionError: no answer, or none that ended: after the pieces so far.
-        """
-        asked = self.task.input(self.task.ask(x, **fields), self.shape, self.prompt)
-        if not isinstance(self.backend, Writes) or not isinstance(asked, Turns) or asked.choices:
-            raise UnsupportedTask(
-                f"{self!r} gives no answer in pieces: language models of the local backend do "
-                "where the answer is free. predict() gives it as a whole."
-            )
-        given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
-        how = {name: value for name, value in given.items() if value is not None}
-        return self._pieces(self.backend.write(self.ref, asked, how))
-
-    def _pieces(self, pieces: Iterator[str | Failure]) -> Iterator[str]:
-        for piece in pieces:
-            if isinstance(piece, Failure):
-                raise_failures(self.spec.name, [piece], 0)
-            else:
-                yield piece
-
-    def rendered(self, x: Any, **fields: Any) -> list[Input]:
-        """What the backend would be sent for these inputs, in the stored prompt."""
-        asked, _ = self._asked(x, fields)
-        return [self.task.input(one, self.shape, self.prompt) for one in asked]
-
-    def _asked(self, x: Any, fields: Mapping[str, Any]) -> tuple[list[Asked], bool]:
-        if isinstance(x, Dataset):
-            self._refuse_fields(fields)
-            self._check_kind(x)
-            return [self.task.asked(row) for row in x], False
-        if isinstance(x, str | Mapping) or not isinstance(x, Iterable):
-            return [self.task.ask(x, **fields)], True
-        self._refuse_fields(fields)
-        return self._all_asked(x), False
-
-    def _all_asked(self, xs: Iterable[Any], first: int = 0) -> list[Asked]:
-        """All of several inputs, of which the first is at this position."""
-        asked: list[Asked] = []
-        wrong: list[str] = []
-        for position, one in enumerate(xs, first):
-            try:
-                asked.append(self.task.ask(one))
-            except InputError as error:
-                wrong.append(f"input {position}: {error}")
-        if wrong:
-            raise InputError("; ".join(wrong[:20]))
-        return asked
-
-    def _check_kind(self, data: Dataset) -> None:
-        if data.task.kind != self.task.kind:
-            raise DataError(f"{data.name} has rows of {data.task.kind}; this is {self!r}.")
-
-    @staticmethod
-    def _refuse_fields(fields: Mapping[str, Any]) -> None:
-        if fields:
-            raise InputError(
-                f"{', '.join(fields)}: for several inputs give each as a mapping with its fields"
-            )
-
-    def _outcomes(self, asked: Sequence[Asked]) -> Coroutine[Any, Any, list[Any]]:
-        if not isinstance(self.backend, Predicts):
-            raise UnsupportedTask(f"backend {self.spec.name!r} serves no models; it only trains")
-        return self._ask_backend(self.backend, asked)
-
-    async def _ask_backend(self, backend: Predicts, asked: Sequence[Asked]) -> list[Any]:
-        inputs = [self.task.input(one, self.shape, self.prompt) for one in asked]
-        outcomes = await backend.predict(self.ref, inputs) if inputs else []
-        if len(outcomes) != len(inputs):
-            raise ModelError(f"{self.spec.name}: {len(outcomes)} answers to {len(inputs)} inputs")
-        return [self._read(*pair) for pair in zip(asked, outcomes, strict=True)]
-
-    def _read(self, asked: Asked, outcome: Outcome) -> Any:
-        if isinstance(outcome, Failure):
-            return outcome
-        if self.temperature is not None:
-            from .calibration import apply
-
-            outcome = apply(outcome, self.temperature)
-        return self.task.parse(asked, outcome, self.shape)
-
-    def _answered(self, outcomes: list[Any], single: bool, errors: str, first: int = 0) -> Any:
-        if errors == "raise":
-            raise_failures(self.spec.name, outcomes, first)
-        return outcomes[0] if single else outcomes
 
     def submit_predictions(self, x: Any) -> PredictionJob:
         """Predict as a job at the provider, for less and within a day, where it has such a thing.
@@ -257,6 +66,15 @@ class Model:
             UnsupportedTask: the backend has no batches.
             InputError: an input that isn't one of this task.
             BackendError: the provider refused.
+
+        Example:
+            >>> import tunekit
+            >>> rows = [{"text": text, "label": text[0]} for text in ("a1", "a2", "b1", "b2")]
+            >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
+            >>> tunekit.tune(data, backend="fake").submit_predictions(data)
+            Traceback (most recent call last):
+            ...
+            tunekit.errors.UnsupportedTask: backend 'fake' has no batches. Use predict() or ...
         """
         from .bulk import new_bulk
         from .config import load_config
@@ -266,7 +84,7 @@ class Model:
             self._check_kind(x)
             asked = (self.task.asked(row) for row in x)
         elif isinstance(x, str | Mapping) or not isinstance(x, Iterable):
-            raise InputError("submit_predictions takes several inputs; predict takes one")
+            raise InputError("submit_predictions takes several inputs. Use predict() for one.")
         else:
             asked = self._all_asked(x)
         return new_bulk(load_config().home, self.answering, asked)
@@ -280,22 +98,29 @@ class Model:
         """
         return _Answering(self)
 
-    # --- judging and keeping --------------------------------------------------------------------
-
     def evaluate(self, data: Dataset) -> Report:
         """Predict for all rows of a data set and compare.
 
+        Args:
+            data: rows that the model wasn't trained on, such as the test part of a split.
+
         Returns:
-            A report: prints well, ``to_dict()`` for machines.
+            A report: prints well, ``to_dict()`` for machines. A row without an answer counts as
+            wrong.
 
         Raises:
             UnsupportedTask: there are no metrics for this task.
             DataError: the rows are of another task.
+            InputError: that is no data set.
+            BackendError: the backend couldn't be asked at all.
         """
         from .evaluation import evaluate
 
         if not isinstance(data, Dataset):
-            raise InputError(f"evaluate takes a Dataset, not {type(data).__name__}")
+            raise InputError(
+                f"evaluate takes a Dataset, not {type(data).__name__}. Make one: "
+                "Dataset.from_rows(rows, model.task)."
+            )
         self._check_kind(data)
         rows = list(data)
         answers = self.predict(data, errors="return")
@@ -303,6 +128,12 @@ class Model:
 
     def save(self, path: str | Path) -> Path:
         """Save to a new folder: JSON and, where the backend's models are files, safetensors.
+
+        Args:
+            path: new; :func:`tunekit.load` takes it.
+
+        Returns:
+            The path.
 
         Raises:
             StoreError: the folder exists, or the disk refused. Nothing is left behind.
@@ -352,6 +183,16 @@ class Model:
             UnsupportedTask: the model is a provider's, and has no weights here.
             ModelError: the repository holds something else, is public, or the Hub refused.
             AuthenticationFailed, ConnectionFailed: no token; no Hub.
+
+        Example:
+            >>> import tunekit
+            >>> rows = [{"text": text, "label": text[0]} for text in ("a1", "a2", "b1")]
+            >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
+            >>> rule = tunekit.baseline(data, backend="trivial")
+            >>> rule.push_to_hub("user/rule", token_env="NO_SUCH_TOKEN")
+            Traceback (most recent call last):
+            ...
+            tunekit.errors.AuthenticationFailed: hub: the environment variable NO_SUCH_TOKEN ...
         """
         from .publishing import Place, push
 
@@ -367,11 +208,23 @@ class Model:
                 ``"gguf"`` and ``"gguf-q8_0"``.
             path: new.
 
+        Returns:
+            The path.
+
         Raises:
             UnsupportedTask: this model can't be written so; the message says what there is.
             MissingExtra: the packages that it takes aren't installed.
             ModelError: what was written doesn't answer as this model does.
             StoreError: the folder exists, or the disk refused. Nothing is left behind.
+
+        Example:
+            >>> import tunekit
+            >>> rows = [{"text": text, "label": text[0]} for text in ("a1", "a2", "b1")]
+            >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
+            >>> tunekit.baseline(data, backend="trivial").export("onnx", "models/rule")
+            Traceback (most recent call last):
+            ...
+            tunekit.errors.UnsupportedTask: majority:... can't be exported as 'onnx'; save() ...
         """
         path = Path(path)
         backend = exporter(self.backend, self.ref, kind)
@@ -388,7 +241,8 @@ class _Answering:
     def __init__(self, model: Model) -> None:
         if not isinstance(model.backend, Batches):
             raise UnsupportedTask(
-                f"backend {model.spec.name!r} has no batches: predict() and stream() answer at once"
+                f"backend {model.spec.name!r} has no batches. Use predict() or stream(), which "
+                "answer at once."
             )
         self.batches: Batches = model.backend
         self.ref_id = model.ref.id

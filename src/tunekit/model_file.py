@@ -46,12 +46,17 @@ def read_model_file(folder: Path) -> SavedModel:
     path = folder / "model.json"
     with disk_errors(f"reading {path}"):
         if not path.is_file():
-            raise ModelError(f"{folder} holds no model: there is no model.json in it")
+            raise ModelError(
+                f"{folder} holds no model: there is no model.json in it. Give a folder that "
+                "model.save wrote."
+            )
         text = path.read_bytes()
     try:
         return SavedModel.model_validate(orjson.loads(text), strict=False)
     except (orjson.JSONDecodeError, ValidationError) as error:
-        raise ModelError(f"{path} is damaged or of another version of tunekit: {error}") from error
+        raise ModelError(
+            f"{path} is damaged or of another version of tunekit ({error}). Save the model again."
+        ) from error
 
 
 def stored_task(kept: Mapping[str, Any]) -> Task:
@@ -62,5 +67,5 @@ def stored_task(kept: Mapping[str, Any]) -> Task:
     except (KeyError, TypeError) as error:
         raise ModelError(
             f"the task {dict(kept)!r:.200} can't be read ({error}). It was written by another "
-            "version of tunekit, or damaged."
+            "version of tunekit, or damaged. Save the model again."
         ) from error

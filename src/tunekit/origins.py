@@ -33,12 +33,12 @@ class Origin(NamedTuple):
 def origin_of(source: str | Path | Job, task: Task, home: Path) -> Origin:
     """The rows and the model of a source: see :func:`tunekit.migrate`."""
     if not isinstance(task, Task):
-        raise InputError(f"task is {type(task).__name__}, not a task such as Classification()")
+        raise InputError(f"task is {type(task).__name__}. Give a task, such as Classification().")
     if isinstance(source, Job):
         return _of_run(source, task)
     if not isinstance(source, str | Path):
         raise InputError(
-            f"source is {type(source).__name__}: give a file, a job, or BACKEND:JOB-ID"
+            f"source is {type(source).__name__}. Give a file, a job, or BACKEND:JOB-ID."
         )
     scheme, _, rest = str(source).partition(":")
     if isinstance(source, Path) or not rest or is_file(source):
@@ -64,7 +64,7 @@ def _of_provider(backend: str, job_id: str, task: Task, home: Path) -> Origin:
     if not isinstance(built, Sources):
         raise UnsupportedTask(
             f"backend {built.name!r} doesn't give back what a job was trained on: download the "
-            "training file and give its path"
+            "training file and give its path."
         )
     folder = home / "sources"
     with disk_errors(f"writing {folder}"):

@@ -127,7 +127,21 @@ class Plan:
     """A setup, the backend it is for, and what that backend estimates.
 
     ``tunekit.submit(plan)`` sends exactly this, or refuses if the data changed meanwhile. Print it
-    to read it.
+    to read it. Made by :func:`tunekit.plan`.
+
+    ``setup`` has the data, task, prompt, route, base model and hyperparameters; ``backend`` says
+    how to build the backend again; ``estimate`` has tokens, memory in bytes, time in seconds and
+    the cost as text; ``findings`` are about rows, and the backend's own.
+
+    Example:
+        >>> import tunekit
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
+        >>> plan = tunekit.plan(data, backend="fake")
+        >>> plan.rows, plan.method, plan.estimate.cost
+        (6, 'sft', None)
+        >>> [name for name, lines in plan.files()], len(plan.key)
+        (['train.jsonl'], 32)
     """
 
     setup: Setup
@@ -173,6 +187,38 @@ class Plan:
                     name,
                     render(data, setup.task, setup.route.shape, setup.route.format, setup.prompt),
                 )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that it says as plain values, for JSON: rows, route, settings, the estimate with
+        memory in bytes and time in seconds, and the findings."""
+        setup, estimate = self.setup, self.estimate
+        labels = getattr(setup.task, "labels", None)
+        return {
+            "key": self.key,
+            "data": setup.data.name,
+            "task": setup.task.kind,
+            "labels": None if labels is None else list(labels),
+            "rows": self.rows,
+            "validation": None if setup.validation is None else len(setup.validation),
+            "backend": self.backend.name,
+            "model": setup.model,
+            "method": self.method,
+            "shape": str(setup.route.shape),
+            "format": setup.route.format,
+            "hyperparameters": dict(setup.hyperparameters),
+            "estimate": {
+                "tokens": None if estimate.tokens is None else estimate.tokens._asdict(),
+                "truncated": estimate.truncated,
+                "left_out": estimate.left_out,
+                "cost": estimate.cost,
+                "memory": estimate.memory,
+                "seconds": estimate.seconds,
+                "candidates": [one._asdict() for one in estimate.candidates],
+                "rule": estimate.rule,
+                "note": estimate.note,
+            },
+            "findings": [one._asdict() for one in self.findings],
+        }
 
     def __str__(self) -> str:
         indent = " " * MARGIN

@@ -74,9 +74,12 @@ def push(model: Saved, place: Place) -> str:
     """
     repo = place.repo
     if "@" in str(repo) or not HUB_ID.fullmatch(str(repo)):
-        raise InputError(f"repo={repo!r} is no name of a repository such as 'user/name'")
+        raise InputError(f"repo={repo!r} is no name of a repository. Give one such as 'user/name'.")
     if not isinstance(model.backend, Keeps):
-        raise UnsupportedTask(f"{model!r} has no weights here that could be pushed")
+        raise UnsupportedTask(
+            f"{model!r} has no weights here that could be pushed. model.save(…) keeps a reference "
+            "to it."
+        )
     api_class = _client()
     key = Key("hub", place.token_env)
     api = api_class(endpoint=hub_endpoint(), token=key.value())

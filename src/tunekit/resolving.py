@@ -43,7 +43,8 @@ def check_data(name: str, data: Any) -> None:
     """Raise InputError for what is no data set."""
     if not isinstance(data, Dataset):
         raise InputError(
-            f"{name} is {type(data).__name__}, not a Dataset. Dataset.read and from_rows make one."
+            f"{name} is {type(data).__name__}, not a Dataset. Make one: Dataset.read(…) or "
+            "Dataset.from_rows(…)."
         )
 
 
@@ -69,7 +70,7 @@ def backend_for(given: str | Backend | None) -> Backend:
         return build(given, {})
     if not isinstance(given, Backend):
         raise InputError(
-            f"backend is {type(given).__name__}: give a name, or what tunekit.backend(…) made"
+            f"backend is {type(given).__name__}. Give a name, or what tunekit.backend(…) made."
         )
     return given
 
@@ -94,7 +95,7 @@ def base_for(built: Backend, model: str | Path | None, task: Task) -> str:
     """The base model: the caller's, the backend's, config's, or what the backend prefers for this
     task."""
     if model is not None and not isinstance(model, str | Path):
-        raise InputError(f"model is {type(model).__name__}, not a name or a folder")
+        raise InputError(f"model is {type(model).__name__}. Give a name or a folder.")
     if model:
         return str(model)
     return built.options.get("model") or current_config().model or model_for(built, task)
@@ -109,7 +110,10 @@ def served(built: Backend, model_id: str, task: Task) -> Model:
     shapes = [route.shape for route in built.routes(model_id) if route.shape in task.offers]
     shape = next((one for one in shapes if one is not Shape.PAIR), None)
     if shape is None:
-        raise UnsupportedTask(f"backend {built.name!r} doesn't serve {task.kind}")
+        raise UnsupportedTask(
+            f"backend {built.name!r} doesn't serve {task.kind}. Take another: "
+            "tunekit.list_backends() has all."
+        )
     return Model(
         task=task,
         kind="tuned" if trains_weights(built) else "zero-shot",

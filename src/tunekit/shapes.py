@@ -85,7 +85,14 @@ class Weights(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A labelled span; code points, end exclusive."""
+    """A span with its ``label``; ``start`` and ``end`` count Unicode code points from 0, end
+    exclusive.
+
+    Example:
+        >>> span = Span(5, 11, "city")
+        >>> "From Berlin"[span.start : span.end], span.label
+        ('Berlin', 'city')
+    """
 
     start: int
     end: int
@@ -129,7 +136,14 @@ class Example(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """No answer for one input: a value, so that one bad row never costs the others."""
+    """No answer for one input: a value, so that one bad row never costs the others.
+
+    ``code`` is for programs, ``detail`` says in words what went wrong.
+
+    Example:
+        >>> Failure("label-outside-set", "the model answered 'maybe', which is no label").code
+        'label-outside-set'
+    """
 
     code: str
     detail: str

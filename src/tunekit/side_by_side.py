@@ -45,6 +45,8 @@ def baseline(
 
     Raises:
         UnsupportedTask: the backend has no such baseline for this task.
+        InputError: no data set, or no number of shots.
+        ConfigError, MissingExtra: no such backend, or what it needs isn't installed.
 
     Example:
         >>> import tunekit
@@ -70,7 +72,7 @@ def compare(test: Dataset, models: Mapping[str, Model]) -> Comparison:
         ``require("tuned.macro_f1 > pretrained.macro_f1")`` as a gate.
 
     Raises:
-        InputError: something that is no model, or of another task.
+        InputError: something that is no model or no data set, or of another task.
         UnsupportedTask: answers of this task can't be right or wrong.
         DataError: there are no rows.
         BackendError: a model couldn't be asked at all.
@@ -123,6 +125,15 @@ def migrate(
         DataError: the file can't be read as rows of this task.
         UnsupportedTask: the backend doesn't train this, or answers of the task can't be compared.
         Everything else that :func:`tune` raises.
+
+    Example:
+        >>> import tunekit
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": f"{word} {n * n}", "label": word} for word in "ab" for n in range(9)]
+        >>> path = Dataset.from_rows(rows, Classification()).to("openai-chat", "theirs.jsonl")
+        >>> moved = tunekit.migrate(path, Classification(), to="fake", test=0.3)
+        >>> list(moved.models)
+        ['migrated', 'rule']
     """
     found = origin_of(source, task, current_config().home)
     judge_of(found.data.task)

@@ -25,7 +25,7 @@ from typing import Any, Literal, Self
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .backends.base import State, Status, Step
+from .backends.base import State, Status, Step, Trained
 from .durable import disk_errors, locked, new_folder, sweep, write_file
 from .errors import JobNotFound, StoreError
 from .planning import BackendSpec, Plan, Route
@@ -79,6 +79,17 @@ class Kept(BaseModel):
     metrics: dict[str, Any]
     artifact: dict[str, Any] = {}
 
+    @classmethod
+    def of(cls, trained: Trained) -> Self:
+        """The same, as a record holds it."""
+        return cls(
+            ref=trained.ref,
+            temperature=trained.temperature,
+            applied=dict(trained.applied),
+            metrics=dict(trained.metrics),
+            artifact=dict(trained.artifact),
+        )
+
 
 class Record(BaseModel):
     """``job.json``. Keys of backends are in it by the name of their variable only."""
@@ -121,6 +132,25 @@ class Record(BaseModel):
     def last(self) -> Passed:
         """The state it was last seen in."""
         return self.states[-1]
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What its model was made from, and how; what came of it once it has one."""
+        kept = self.trained
+        return {
+            "run": self.id,
+            "created": self.created,
+            "tunekit": self.tunekit,
+            "fingerprints": self.fingerprints,
+            "rows": self.rows,
+            "prompt": self.prompt.hash,
+            "backend": self.spec.name,
+            "model": self.model,
+            "method": self.way.method,
+            "hyperparameters": {**self.hyperparameters, **(kept.applied if kept else {})},
+            "metrics": dict(kept.metrics) if kept else {},
+            **({"artifact": dict(kept.artifact)} if kept and kept.artifact else {}),
+        }
 
     def seen(self, status: Status) -> Self:
         """The record with a new state, if that is new and no step back."""
@@ -173,7 +203,7 @@ class Run:
         except ValidationError as error:
             raise StoreError(
                 f"{path} is no record of a run ({error.error_count()} errors). "
-                "It was written by another version of tunekit, or damaged."
+                "It was written by another version of tunekit, or damaged. Submit again."
             ) from error
         return record
 

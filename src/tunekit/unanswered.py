@@ -38,4 +38,4 @@ def raise_failures(who: str, outcomes: Sequence[Any], first: int = 0) -> None:
 def check_errors(errors: str) -> None:
     """Raise InputError for what can't be done with an input without an answer."""
     if errors not in ("raise", "return"):
-        raise InputError(f"errors={errors!r}: it is 'raise' or 'return'")
+        raise InputError(f"errors={errors!r}. Give 'raise' or 'return'.")

@@ -30,7 +30,9 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
     check_count(shots)
     if isinstance(built, Rules):
         if shots or model:
-            raise UnsupportedTask(f"{built.name} is a rule: it has no shots and no base model")
+            raise UnsupportedTask(
+                f"{built.name} is a rule: it has no shots and no base model. Leave them out."
+            )
         ref, shape = built.rule(data)
         name = ref.id.partition(":")[0]
         return _model(built, data, "trivial", ref, shape, data.task.prompt(), name)
@@ -45,8 +47,8 @@ def untrained(built: Backend, data: Dataset, model: str | Path | None, shots: in
         return _model(built, data, kind, ref, shape, prompt, base, {"shots": shots})
     raise UnsupportedTask(
         f"backend {built.name!r} has no baseline of {data.task.kind} with {shots} shots on "
-        f"{base!r}. 'local' has one of classification and of options to choose from, without "
-        "shots; backends that chat have all, and 'trivial' has rules."
+        f"{base!r}. Take 'local' for classification and for options to choose from, without shots; "
+        "backends that chat have all, and 'trivial' has rules."
     )
 
 
@@ -68,7 +70,7 @@ def _as_said(example: Example) -> Example:
 def check_count(shots: Any) -> None:
     """Raise InputError for what is no number of examples."""
     if isinstance(shots, bool) or not isinstance(shots, int) or shots < 0:
-        raise InputError(f"shots={shots!r}: give how many examples to show, from 0 on")
+        raise InputError(f"shots={shots!r}. Give how many examples to show, from 0 on.")
 
 
 def _model(

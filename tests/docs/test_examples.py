@@ -1,8 +1,14 @@
-"""Every Python block of the README and of docs/ runs, page by page, in order.
+"""The README and docs/ run, page by page, in order, and say what they show.
 
-Blocks of a page share their names, as a reader would expect. A page that shows a real model says
-``<!-- needs: minilm -->`` or ``smollm2``, with commas between them; it is skipped visibly where the
-weights can't be had. A language model takes a minute and more: its pages are long tests.
+The Python blocks of a page share their names, as a reader would expect. A ``text`` block right
+behind one is what it prints; a ``console`` block that shows answers is what a terminal shows.
+``...`` stands for what varies. ``DOCS_OUTPUT=write pytest tests/docs/test_examples.py`` writes what
+is said today into the pages: read the difference.
+
+A page that shows a real model says ``<!-- needs: minilm -->`` or ``smollm2``, with commas between
+them; it is skipped visibly where the weights can't be had, and what it shows isn't compared, since
+figures differ a little between machines. A language model takes a minute and more: its pages are
+long tests.
 """
 
 from __future__ import annotations
@@ -11,36 +17,36 @@ import csv
 import doctest
 import importlib
 import pkgutil
-import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_examples import CodeExample, find_examples
 
 import tunekit
 
-ROOT = Path(__file__).resolve().parents[2]
+from .pages import ROOT, all_pages, blocks, needs, runs
+from .session import Session
+
 #: Pages that take most of a minute.
 LONG = ("hf-jobs", "take-it-along")
-NEEDS = re.compile(r"<!-- needs: ([a-z0-9_, ]+) -->")
+WEIGHTS = frozenset({"minilm", "smollm2"})
+#: What else a page may need: an extra, and a package that it brings.
+PACKAGES = {"onnx": "onnxscript", "spacy": "spacy"}
 
 
 def _pages() -> list[Any]:
-    pages: dict[Path, list[CodeExample]] = {}
-    for example in find_examples(str(ROOT / "README.md"), str(ROOT / "docs")):
-        pages.setdefault(example.path, []).append(example)
     params = []
-    for path, examples in sorted(pages.items()):
-        found = NEEDS.search(path.read_text(encoding="utf-8"))
-        needs = [name.strip() for name in found.group(1).split(",")] if found else []
-        marks = [pytest.mark.torch] if {"minilm", "smollm2"} & set(needs) else []
-        if "smollm2" in needs or path.stem in LONG:
+    for page in all_pages():
+        if not any(map(runs, blocks(page.read_text(encoding="utf-8")))):
+            continue
+        wanted = needs(page)
+        marks = [pytest.mark.torch] if WEIGHTS & set(wanted) else []
+        if "smollm2" in wanted or page.stem in LONG:
             marks.append(pytest.mark.soak)
-        name = path.relative_to(ROOT).as_posix()
-        params.append(pytest.param(examples, needs, id=name, marks=marks))
+        name = page.relative_to(ROOT).as_posix()
+        params.append(pytest.param(page, wanted, id=name, marks=marks))
     return params
 
 
@@ -60,23 +66,18 @@ def reader(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return here
 
 
-@pytest.mark.parametrize(("examples", "needs"), _pages())
+@pytest.mark.parametrize(("page", "wanted"), _pages())
 def test_page_runs(
-    examples: list[CodeExample],
-    needs: list[str],
+    page: Path,
+    wanted: list[str],
     reader: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    for name in ("minilm", "smollm2"):
-        if name in needs:
-            request.getfixturevalue(f"{name}_home")
-    if "onnx" in needs:
-        pytest.importorskip("onnxscript", reason="needs the extra onnx")
-    names: dict[str, Any] = {"__name__": "example"}
-    for example in examples:
-        # Blank lines before it, so that a traceback shows the page's own line.
-        source = "\n" * example.start_line + example.source
-        exec(compile(source, str(example.path), "exec"), names)
+    for name in sorted(WEIGHTS & set(wanted)):
+        request.getfixturevalue(f"{name}_home")
+    for name in PACKAGES.keys() & set(wanted):
+        pytest.importorskip(PACKAGES[name], reason=f"needs the extra {name}")
+    Session(page, compares=not WEIGHTS & set(wanted)).run()
 
 
 def _modules() -> list[Any]:

@@ -61,7 +61,7 @@ def test_one_or_many_in_order(model: Model) -> None:
 def test_a_stream_reads_as_it_is_asked_and_keeps_the_order(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunekit.model.AT_ONCE", 3)
+    monkeypatch.setattr("tunekit.predicting.AT_ONCE", 3)
     read: list[int] = []
 
     def texts() -> Iterator[str]:
@@ -82,7 +82,7 @@ def test_a_stream_reads_as_it_is_asked_and_keeps_the_order(
 def test_a_stream_says_where_of_all_inputs_it_ended(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunekit.model.AT_ONCE", 2)
+    monkeypatch.setattr("tunekit.predicting.AT_ONCE", 2)
     answers = model.stream(["yes 1", "no 1", "yes 2", 7])
     assert [next(answers).label, next(answers).label] == ["yes", "no"]
     with pytest.raises(tunekit.InputError, match="input 3"):

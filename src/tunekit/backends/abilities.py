@@ -13,6 +13,8 @@ from ..tasks.base import Task
 from .base import Backend, ModelRef, Ref
 
 __all__ = [
+    "Called",
+    "Calls",
     "Curves",
     "Exports",
     "Keeps",
@@ -35,16 +37,22 @@ __all__ = [
 class Recommends(Protocol):
     """A backend whose default base model depends on the task."""
 
-    def model_for(self, task: Task) -> str: ...
+    def model_for(self, task: Task) -> str:
+        """The base model for this kind of task where none is named."""
+        ...
 
 
 @runtime_checkable
 class Pauses(Protocol):
     """A backend whose jobs can be paused."""
 
-    def pause(self, ref: Ref) -> None: ...
+    def pause(self, ref: Ref) -> None:
+        """Let a job rest."""
+        ...
 
-    def resume(self, ref: Ref) -> None: ...
+    def resume(self, ref: Ref) -> None:
+        """Let a paused job go on."""
+        ...
 
 
 @runtime_checkable
@@ -55,7 +63,26 @@ class Keeps(Protocol):
         """Write all that ``open`` needs into this (new, empty) folder."""
         ...
 
-    def open(self, folder: Path) -> ModelRef: ...
+    def open(self, folder: Path) -> ModelRef:
+        """The model that ``save`` wrote into this folder, for as long as the folder is there."""
+        ...
+
+
+class Called(NamedTuple):
+    """Somebody that a backend calls: the address (``None`` where that is inside this process), and
+    the environment variable that has to hold a key for it; ``None`` where none is wanted."""
+
+    address: str | None
+    key_env: str | None
+
+
+@runtime_checkable
+class Calls(Protocol):
+    """A backend that calls somebody: for those who want to know what that takes, before it does."""
+
+    def calls(self) -> Sequence[Called]:
+        """Whom it will call, as options and environment are now. This asks nobody."""
+        ...
 
 
 class Serving(NamedTuple):
@@ -132,7 +159,9 @@ class Sources(Protocol):
 class ZeroShot(Protocol):
     """A backend that answers without training, from the task's own words."""
 
-    def zero_shot(self, task: Task, model: str) -> ModelRef: ...
+    def zero_shot(self, task: Task, model: str) -> ModelRef:
+        """This base model, as one that is told the task and was never trained on it."""
+        ...
 
 
 @runtime_checkable
@@ -173,7 +202,7 @@ def exporter(backend: Backend, ref: ModelRef, kind: str) -> Exports:
     there = f"there are {', '.join(map(repr, kinds))}; " if kinds else ""
     raise UnsupportedTask(
         f"{ref.id} of backend {backend.name!r} can't be exported as {kind!r}; {there}save() writes "
-        "it as safetensors and JSON"
+        "it as safetensors and JSON."
     )
 
 

@@ -109,7 +109,10 @@ class Journal(Protocol):
     """What a backend may know of the run it works for. Noting is durable before it returns."""
 
     @property
-    def run_id(self) -> str: ...
+    def run_id(self) -> str:
+        """The run's id, which travels to the provider with the job."""
+        ...
+
     @property
     def folder(self) -> Path:
         """The run folder: ``data/train.jsonl`` and, where there is one, ``data/validation.jsonl``
@@ -117,8 +120,13 @@ class Journal(Protocol):
         ...
 
     @property
-    def steps(self) -> Sequence[Step]: ...
-    def note(self, name: str, **facts: Any) -> None: ...
+    def steps(self) -> Sequence[Step]:
+        """The remote steps that were noted so far, oldest first."""
+        ...
+
+    def note(self, name: str, **facts: Any) -> None:
+        """Note a remote step with its facts; it is on the disk when this returns."""
+        ...
 
 
 @runtime_checkable
@@ -134,10 +142,14 @@ class Backend(Protocol):
     type: str
 
     @property
-    def options(self) -> Mapping[str, Any]: ...
+    def options(self) -> Mapping[str, Any]:
+        """Everything needed to build it again, secrets by the name of their variable only."""
+        ...
 
     @property
-    def default_model(self) -> str: ...
+    def default_model(self) -> str:
+        """The base model where none is named."""
+        ...
 
     def routes(self, model: str) -> Sequence[Route]:
         """How this base model can be trained, in order of preference."""
@@ -167,15 +179,21 @@ class Trains(Protocol):
         """The job that carries this run id, if the backend has one."""
         ...
 
-    def poll(self, ref: Ref) -> Status: ...
+    def poll(self, ref: Ref) -> Status:
+        """How it stands. A state that we have no word for is UNKNOWN, and kept raw."""
+        ...
 
     def events(self, ref: Ref) -> Iterator[Event]:
         """All events so far, oldest first."""
         ...
 
-    def cancel(self, ref: Ref) -> None: ...
+    def cancel(self, ref: Ref) -> None:
+        """Stop it. One that is over stays as it is."""
+        ...
 
-    def result(self, ref: Ref) -> Trained: ...
+    def result(self, ref: Ref) -> Trained:
+        """What came of a job that succeeded, or BackendError where it has no model."""
+        ...
 
     def clean(self, journal: Journal) -> None:
         """Take back what a refused or failed job left at the provider."""
@@ -210,9 +228,13 @@ class Batches(Protocol):
         """The batch that was started on that file, where one was. Starts none."""
         ...
 
-    def poll_batch(self, ref: Ref) -> Status: ...
+    def poll_batch(self, ref: Ref) -> Status:
+        """How it stands."""
+        ...
 
-    def cancel_batch(self, ref: Ref) -> None: ...
+    def cancel_batch(self, ref: Ref) -> None:
+        """Stop it; answers that are there are kept."""
+        ...
 
     def batch_lines(self, ref: Ref) -> Iterator[bytes]:
         """All answers and failures of a batch that is over, as the provider has them."""

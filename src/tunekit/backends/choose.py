@@ -12,7 +12,7 @@ from .abilities import model_for
 from .base import Backend, Trains, trains_weights
 from .registry import build_backend, list_backends
 
-__all__ = ["choose", "who_else_trains"]
+__all__ = ["PRETENDS", "choose", "who_else_trains"]
 
 #: It remembers rows and trains nothing: no way out for anybody.
 PRETENDS = "fake"

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 __all__ = [
     "backend_class",
     "build_backend",
+    "extra_of",
     "list_backends",
     "list_tasks",
+    "packages_of",
     "resolve_backend",
     "task_class",
 ]
@@ -69,7 +71,17 @@ BUILT_INS: dict[str, dict[str, BuiltIn]] = {
 #: any other failed import is a fault that this advice would hide.
 EXTRA_PACKAGES: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"anthropic"}),
-    "local": frozenset({"huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}),
+    "local": frozenset(
+        (
+            "accelerate",
+            "huggingface_hub",
+            "peft",
+            "safetensors",
+            "tokenizers",
+            "torch",
+            "transformers",
+        )
+    ),
     "openai": frozenset({"bpe_openai", "openai"}),
 }
 
@@ -121,9 +133,29 @@ def task_class(kind: str) -> type[Task]:
     if not issubclass(found, Task):
         raise ConfigError(
             f"The task {kind!r} ({found.__module__}:{found.__qualname__}) isn't a "
-            "tunekit.tasks.base.Task; its package has to be mended."
+            "tunekit.tasks.base.Task. Mend or uninstall its package."
         )
     return found
+
+
+def extra_of(kind: str) -> str | None:
+    """The extra that brings what a built-in type of backend needs; ``None`` where it needs none.
+
+    >>> extra_of("openai"), extra_of("fake")
+    ('openai', None)
+    """
+    found = BUILT_INS[BACKENDS].get(kind)
+    return None if found is None else found.extra
+
+
+def packages_of(kind: str) -> tuple[str, ...]:
+    """The import names of the packages that a built-in type of backend needs besides our own.
+
+    >>> packages_of("anthropic")
+    ('anthropic',)
+    """
+    extra = extra_of(kind)
+    return () if extra is None else tuple(sorted(EXTRA_PACKAGES[extra]))
 
 
 def resolve_backend(config: Config, name: str | None = None) -> BackendSpec:
@@ -199,7 +231,7 @@ def build_backend(spec: BackendSpec, *, home: Path) -> Backend:
     if not isinstance(built, Backend):
         raise ConfigError(
             f"Backend {spec.name!r}: {found.__module__}:{found.__qualname__} isn't a "
-            "tunekit.backends.base.Backend; the package that brings it has to be mended."
+            "tunekit.backends.base.Backend. Mend or uninstall the package that brings it."
         )
     return built
 
@@ -278,7 +310,9 @@ def _import(target: str, what: str, extra: str | None) -> Any:
             f"{error.__class__.__name__}: {error}. Mend or uninstall its package."
         ) from error
     if not inspect.isclass(found):
-        raise ConfigError(f"{what} can't be loaded: {target!r} isn't a class.")
+        raise ConfigError(
+            f"{what} can't be loaded: {target!r} isn't a class. Mend or uninstall its package."
+        )
     return found
 
 
@@ -337,5 +371,6 @@ def _converted(spec: BackendSpec, option: str, value: Any, kind: Any) -> Any:
         reason = error.errors(include_input=False, include_url=False)[0]["msg"]
         # Without the cause: it repeats the value, which may be what nobody should read.
         raise ConfigError(
-            f"Backend {spec.name!r} (type {spec.type!r}): option {option!r}: {reason}."
+            f"Backend {spec.name!r} (type {spec.type!r}): option {option!r}: {reason}. Mend it, or "
+            "leave it out."
         ) from None

@@ -215,13 +215,18 @@ class SdkWire(ABC, Generic[S, A]):
             things = field(page, "data", list, self)
             for one in things:
                 if not isinstance(one, dict):
-                    raise MalformedAnswer(f"{what}: the list has {one!r:.40}", backend=self.backend)
+                    raise MalformedAnswer(
+                        f"{what}: the list has {one!r:.40}. {ADVICE[MalformedAnswer]}",
+                        backend=self.backend,
+                    )
                 field(one, "id", str, self)
                 yield one
             if not things or not page.get("has_more"):
                 return
             if after.get(cursor) == things[-1]["id"]:
-                raise MalformedAnswer(f"{what}: the list has no end.", backend=self.backend)
+                raise MalformedAnswer(
+                    f"{what}: the list has no end. {ADVICE[MalformedAnswer]}", backend=self.backend
+                )
             after = {cursor: things[-1]["id"]}
 
     @contextmanager
@@ -264,7 +269,8 @@ class SdkWire(ABC, Generic[S, A]):
             kind = found if issubclass(found, BackendError) else ConnectionFailed
         told = raised.__cause__ if raised.__cause__ is not None else raised
         why = self.key.hide(str(told) or type(told).__name__).rstrip(".")
-        error = kind(f"{what}: {why}. {ADVICE.get(kind, '')}".rstrip(), backend=self.backend)
+        advice = ADVICE.get(kind, "Check what was asked.")
+        error = kind(f"{what}: {why}. {advice}", backend=self.backend)
         self._forget_key(raised)
         if isinstance(raised.__cause__, Exception):
             self._forget_key(raised.__cause__)

@@ -221,7 +221,9 @@ class TrivialBackend:
 
     def hyperparameters(self, route: Route, given: Mapping[str, Any]) -> Mapping[str, Any]:
         if given:
-            raise HyperparameterError(f"{self.name} trains nothing, so it takes no {list(given)}")
+            raise HyperparameterError(
+                f"{self.name} trains nothing, so it takes no {list(given)}. Leave them out."
+            )
         return {}
 
     def prepare(self, setup: Setup) -> Estimate:
@@ -237,7 +239,9 @@ class TrivialBackend:
                 f"{', '.join(rules) or 'none'}."
             )
         if not len(data):
-            raise UnsupportedTask(f"{self.name} makes its rule of rows, and there are none")
+            raise UnsupportedTask(
+                f"{self.name} makes its rule of rows, and there are none. Give at least one."
+            )
         rule = rules[name]
         told = orjson.dumps(
             {"version": VERSION, "rule": name, **rule.learn(data)},
@@ -279,7 +283,9 @@ class TrivialBackend:
                 if learnt["version"] != VERSION or not rule.keeps <= learnt.keys():
                     raise ValueError("it is of another version of tunekit")
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise ModelError(f"{path} holds no rule, or a damaged one: {error}") from error
+                raise ModelError(
+                    f"{path} holds no rule, or a damaged one: {error}. Make the rule again."
+                ) from error
             self._read[ref] = rule, learnt
         return self._read[ref]
 

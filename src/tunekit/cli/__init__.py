@@ -14,7 +14,7 @@ def main() -> None:
     from .app import app
 
     try:
-        app()
+        app(prog_name="tunekit")
     except RequirementNotMet as error:
         sys.stderr.write(f"not met: {error}\n")
         sys.exit(3)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import typer
 
-from ..errors import BackendError
-from ..shapes import Failure
-
 if TYPE_CHECKING:
-    from ..job import Job
+    from collections.abc import Mapping
 
-__all__ = ["show_jobs", "show_predictions", "show_wire_examples", "write_json"]
+__all__ = ["one_line", "say", "show_table", "write_json"]
+
+#: Columns where there is no terminal to ask.
+WIDTH = 100
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def write_json(value: Any) -> None:
@@ -34,69 +36,37 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def show_predictions(inputs: Sequence[str], answers: Iterable[Any], as_json: bool) -> None:
-    """One line per input, in order; an input without an answer says why."""
-    for text, answer in zip(inputs, answers, strict=True):
-        failed = isinstance(answer, Failure)
-        if as_json:
-            write_json({"input": text, "failure" if failed else "prediction": answer})
-        elif failed:
-            typer.echo(f"no answer: {answer.detail} [{answer.code}]\t{text}")
-        elif getattr(answer, "probability", None) is not None:
-            typer.echo(f"{answer.label}\t{answer.probability:.3f}\t{text}")
-        else:
-            typer.echo(f"{getattr(answer, 'label', answer)}\t{text}")
-
-
-def show_jobs(jobs: Iterable[Job], as_json: bool) -> None:
-    """A table of jobs, or one JSON object a line; jobs under way are looked up first."""
-    facts = [_facts(job) for job in jobs]
+def say(facts: Mapping[str, Any], sentence: str, as_json: bool) -> None:
+    """The same for programs, or for people."""
     if as_json:
-        for one in facts:
-            write_json(one)
-        return
-    if not facts:
-        typer.echo("No runs yet.")
-        return
+        write_json(facts)
+    else:
+        typer.echo(sentence)
+
+
+def one_line(text: str) -> str:
+    r"""A text on one line: line breaks and what would steer the terminal are shown as written.
+
+    >>> print(one_line("first\nsecond"))
+    first\nsecond
+    """
+    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table as wide as the terminal; what is too long for its column goes on below."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for heading in facts[0]:
-        table.add_column(heading, no_wrap=True)
-    for one in facts:
-        table.add_row(*(escape(str(value)) for value in one.values()))
-    Console().print(table)
-
-
-def _facts(job: Job) -> dict[str, Any]:
-    # Where a backend can't be reached, the state as last seen is the best there is.
-    with suppress(BackendError):
-        job.refresh()
-    record = job.record
-    return {
-        "job": job.id,
-        "status": str(job.status),
-        "backend": record.spec.name,
-        "task": record.task["kind"],
-        "rows": record.rows,
-        "created": record.created,
-    }
-
-
-def show_wire_examples(as_json: bool) -> None:
-    """A row of each task in each format that a backend trains it in."""
-    from .wire_examples import wire_examples
-
-    task = None
-    for one in wire_examples():
-        if as_json:
-            write_json(one)
-            continue
-        if one.task != task:
-            typer.echo(f"{one.task}" if task is None else f"\n{one.task}")
-            task = one.task
-        typer.echo(f"  {one.format}: {', '.join(one.backends)}")
-        for line in one.lines:
-            typer.echo(f"    {line}")
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(width=None if told else WIDTH)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        cells = ("\n".join(map(one_line, str(cell).split("\n"))) for cell in row)
+        table.add_row(*map(Text, cells))
+    with console.capture() as shown:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in shown.get().splitlines()))

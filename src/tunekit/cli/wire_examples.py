@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import typer
+
 from ..backends.registry import build_backend, list_backends
 from ..data.dataset import Dataset
 from ..data.render import render
@@ -17,8 +19,9 @@ from ..tasks.classification import Classification
 from ..tasks.extraction import Extraction
 from ..tasks.preference import Preference
 from ..tasks.transformation import Transformation
+from .output import write_json
 
-__all__ = ["WireExample", "wire_examples"]
+__all__ = ["WireExample", "show_wire_examples", "wire_examples"]
 
 #: A row of each task.
 ROWS: tuple[tuple[str, Task, dict[str, Any]], ...] = (
@@ -86,3 +89,18 @@ def _routes(kind: str, model: str | None) -> Sequence[Route]:
     except TunekitError:
         return ()  # an extra is missing, or it needs options
     return backend.routes(model or backend.default_model)
+
+
+def show_wire_examples(as_json: bool) -> None:
+    """Print them: by task and format, or as JSON, one a line."""
+    task = None
+    for one in wire_examples():
+        if as_json:
+            write_json(one)
+            continue
+        if one.task != task:
+            typer.echo(f"{one.task}" if task is None else f"\n{one.task}")
+            task = one.task
+        typer.echo(f"  {one.format}: {', '.join(one.backends)}")
+        for line in one.lines:
+            typer.echo(f"    {line}")

@@ -100,9 +100,14 @@ def _check(models: Any, test: Dataset) -> None:
                 f"and not {UNDECIDED!r}, which is a verdict"
             )
         if not isinstance(model, Model):
-            raise InputError(f"{name}: {type(model).__name__} is no model")
+            raise InputError(
+                f"{name}: {type(model).__name__} is no model. Give one of tune, load or baseline."
+            )
         if model.task.kind != test.task.kind:
-            raise InputError(f"{name} is {model!r}, and {test.name} has rows of {test.task.kind}")
+            raise InputError(
+                f"{name} is {model!r}, and {test.name} has rows of {test.task.kind}. Give models "
+                "of that task."
+            )
         judge_of(model.task)  # a preference that is answered with a text can't be judged
 
 

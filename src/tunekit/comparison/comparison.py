@@ -26,7 +26,8 @@ __all__ = ["Answer", "Case", "Compared", "Comparison", "Counted", "Difference"]
 
 
 class Answer(NamedTuple):
-    """What a model answered to a row, in words. ``failure`` says why there is no answer."""
+    """What a model answered to a row, in words: ``text``, whether it is ``right``, and its
+    ``probability`` where there is one. ``failure`` says why there is no answer."""
 
     text: str
     right: bool
@@ -35,7 +36,8 @@ class Answer(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A row with all answers to it; ``row`` counts from 0."""
+    """A row with all ``answers`` to it, by the model's name; ``row`` counts from 0. ``input`` and
+    ``truth`` are in words."""
 
     row: int
     id: str
@@ -46,7 +48,8 @@ class Case(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """Rows by which of two models got them right."""
+    """Rows by which of two models got them right: ``won`` those that only the first has right,
+    ``lost`` those that only the second has, ``both_right`` and ``both_wrong``."""
 
     won: int
     lost: int
@@ -55,12 +58,15 @@ class Counted(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A figure of model ``a`` less that of model ``b``.
+    """The figure ``metric`` of model ``a`` less that of model ``b``.
 
     ``measure`` has the 95 % interval of the paired bootstrap, ``p`` is that of the permutation
     test, adjusted by Holm's method for the pairs of models that are compared by this figure.
     ``verdict`` is the name of the better model where ``p`` is at most 0.05 and the interval leaves
-    0 out, else ``"insufficient evidence"``.
+    0 out, else ``"insufficient evidence"``. ``rows`` counts which of the two has them right.
+
+    Sources: see :func:`tunekit.evaluation.significance.paired_difference` and
+    :func:`tunekit.evaluation.significance.holm`.
     """
 
     metric: str
@@ -91,7 +97,7 @@ class Compared:
     scores: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def measure(self, metric: str) -> Measure | None:
-        """A figure of the report with its interval, by name."""
+        """The figure ``metric`` of the report with its interval; ``None`` where it isn't there."""
         found = getattr(self.report, metric, None)
         if found is None or not hasattr(found, "low"):
             return None
@@ -103,8 +109,24 @@ class Comparison(Printed):
     """Models side by side on the same rows. Made by :func:`tunekit.compare`.
 
     Print it, write it with :meth:`to_html` or :meth:`to_markdown`, ask it with :meth:`require`.
-    ``metrics`` are the figures that models are compared by, the main one first; ``differences``
-    has every pair of models by each of them.
+    ``metrics`` are the figures that models are compared by, the main one first; ``models`` has the
+    report, time and cost of each by its name; ``differences`` has every pair of models by each
+    figure; ``slices`` are parts of the rows, ``rows`` the answers to each, and ``findings`` say
+    what to mind. ``test`` describes the rows, ``created`` is a date, ``tunekit`` the version.
+
+    Example:
+        >>> import tunekit
+        >>> rows = [{"text": f"{word} {n}", "label": word} for word in ("yes", "no") for n in "123"]
+        >>> data = tunekit.Dataset.from_rows(rows, tunekit.Classification())
+        >>> tuned = tunekit.tune(data, backend="fake")
+        >>> rule = tunekit.baseline(data, backend="trivial")
+        >>> found = tunekit.compare(data, {"tuned": tuned, "rule": rule})
+        >>> found.metrics, found.difference("tuned", "rule").rows.won
+        (('accuracy', 'macro_f1'), 3)
+        >>> found.require("tuned.accuracy >= rule.accuracy + 0.4").model("tuned") is tuned
+        True
+        >>> found.to_html("report.html").name, found.to_markdown()[:2]
+        ('report.html', '**')
     """
 
     task: str
@@ -119,17 +141,17 @@ class Comparison(Printed):
     findings: tuple[Finding, ...] = field(repr=False)
 
     def model(self, name: str) -> Model:
-        """One of the models, to go on with.
+        """One of the models, by its ``name``, to go on with.
 
         Raises:
             InputError: there is none of that name.
         """
         if name not in self.models:
-            raise InputError(f"no model {name!r} here: there are {', '.join(self.models)}")
+            raise InputError(f"no model {name!r} here: there are {', '.join(self.models)}.")
         return self.models[name].model
 
     def difference(self, a: str, b: str, metric: str | None = None) -> Difference:
-        """Model ``a`` less model ``b`` by a figure, the main one without ``metric``.
+        """Model ``a`` less model ``b`` by the figure ``metric``, without it by the main one.
 
         Raises:
             InputError: there is no such model or figure.
@@ -145,8 +167,8 @@ class Comparison(Printed):
                 mirrored = Measure(0.0 - value, 0.0 - high, 0.0 - low)
                 return one._replace(a=a, b=b, measure=mirrored, rows=rows)
         raise InputError(
-            f"{a!r} and {b!r} aren't compared by {metric!r} here: there are the models "
-            f"{', '.join(self.models)} and the figures {', '.join(self.metrics)}"
+            f"{a!r} and {b!r} aren't compared by {metric!r} here. There are the models "
+            f"{', '.join(self.models)} and the figures {', '.join(self.metrics)}."
         )
 
     def require(self, *requirements: str) -> Comparison:
@@ -169,7 +191,7 @@ class Comparison(Printed):
         asked = [self._read(text) for text in requirements]
         failed = [why for one in asked if (why := self._why_not(one))]
         if failed:
-            raise RequirementNotMet("; ".join(failed))
+            raise RequirementNotMet(f"{'; '.join(failed)}. Test on more rows, or require less.")
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -186,7 +208,7 @@ class Comparison(Printed):
         return as_markdown(self)
 
     def to_html(self, path: str | Path) -> Path:
-        """Write the whole report as one file that any browser shows, offline.
+        """Write the whole report to ``path``, as one file that any browser shows, offline.
 
         Raises:
             StoreError: the disk refused.
@@ -218,7 +240,7 @@ class Comparison(Printed):
         if read.right is not None and read.strict and read.left.metric not in self.metrics:
             raise InputError(
                 f"{text!r}: models aren't compared by {read.left.metric} (they are by "
-                f"{', '.join(self.metrics)}); with a number on the right it can be asked for"
+                f"{', '.join(self.metrics)}). Take one of these, or a number on the right."
             )
         return read
 
@@ -251,7 +273,9 @@ class Comparison(Printed):
     def _measure(self, figure: Figure) -> Measure:
         found = self.models[figure.model].measure(figure.metric)
         if found is None:
-            raise InputError(f"{figure.model} has no {figure.metric} on these rows")
+            raise InputError(
+                f"{figure.model} has no {figure.metric} on these rows. Require another figure."
+            )
         return found
 
 

@@ -61,7 +61,7 @@ class BlockOptions(NamedTuple):
             number = given.get(name, 0)
             if isinstance(number, bool) or not isinstance(number, int):
                 raise InputError(
-                    f"{name}={number!r} is no whole number: 0 is the first, -1 the last"
+                    f"{name}={number!r} is no whole number. Give one: 0 is the first, -1 the last."
                 )
         return cls(**given)
 
@@ -230,7 +230,7 @@ class BlocksSource(TextSource):
         if not -width <= number < width:
             raise InputError(
                 f"{name}={number}: {self.name} has {width} columns. "
-                "They count from 0, or from the end below 0."
+                "Count them from 0, or from the end below 0."
             )
         return number % width
 

@@ -21,7 +21,6 @@ from .exchange import Exchange
 from .layout import Columns
 from .mending import Fixed, mend
 from .reading import open_source, task_options
-from .render import records_in, write_in
 from .scanning import check_task, scanned
 from .sources import MemorySource, copied
 from .splitting import draw, split_positions
@@ -31,7 +30,7 @@ __all__ = ["Dataset"]
 
 
 class Dataset(Exchange):
-    """Rows of one task.
+    """Rows of one task. Made by :meth:`read`, :meth:`from_rows` and the other ``from_…`` methods.
 
     A data set is a source that can be opened again, a task whose labels are resolved, and a
     selection of rows. Reading makes one validating pass and keeps errors, labels, count and an
@@ -86,6 +85,14 @@ class Dataset(Exchange):
                 file, line and field of each.
             InputError: an unknown format, field or option.
             MissingExtra: Parquet without pyarrow.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> columns = {"text": "Text", "label": "Intent"}
+            >>> path = "examples/data/insurer_messages.csv"
+            >>> data = Dataset.read(path, Classification(), columns=columns)
+            >>> data.place(2)
+            'insurer_messages.csv:2'
         """
         check_task(task)
         path = Path(path)
@@ -97,8 +104,17 @@ class Dataset(Exchange):
     def from_rows(cls, rows: Iterable[Row | Mapping[str, Any]], task: Task) -> Dataset:
         """A data set from rows, or from mappings with the task's field names. Mappings are copied.
 
+        Args:
+            rows: of this task, or mappings.
+            task: what they mean.
+
         Raises:
             DataError: a row isn't one of this task; all bad ones at once.
+
+        Example:
+            >>> from tunekit import Dataset, Transformation
+            >>> Dataset.from_rows([{"input": "teh", "output": "the"}], Transformation())[0].output
+            'the'
         """
         check_task(task)
         records = copied(rows)
@@ -138,7 +154,14 @@ class Dataset(Exchange):
         return f"<Dataset {self._table.source.name}: {len(self)} rows of {self.task.kind}>"
 
     def place(self, line: int) -> str:
-        """Where a line stands: ``"pii.csv:12"``."""
+        """Where a ``line``, as :meth:`numbered` gives it, stands: ``"pii.csv:12"``.
+
+        Example:
+            >>> from tunekit import Dataset, Transformation
+            >>> data = Dataset.from_rows([{"input": "teh", "output": "the"}], Transformation())
+            >>> [data.place(line) for line, row in data.numbered()]
+            ['rows[0]']
+        """
         return self._table.source.place(line)
 
     @property
@@ -184,10 +207,16 @@ class Dataset(Exchange):
         return Counter(chain.from_iterable(map(self.task.needs, self)))
 
     def column(self, name: str) -> list[Any]:
-        """One field, or one column of ``meta``, of all rows.
+        """One field, or one column of ``meta``, of all rows; ``name`` says which.
 
         Raises:
             InputError: there is no such column.
+
+        Example:
+            >>> from tunekit import Dataset, Transformation
+            >>> data = Dataset.from_rows([{"input": "teh", "output": "the"}], Transformation())
+            >>> data.column("output")
+            ['the']
         """
         fields = type(self.task).row_type.model_fields
         if name == "id" or (name in fields and name not in ("meta", "given_id")):
@@ -218,6 +247,12 @@ class Dataset(Exchange):
         Raises:
             InputError: ``against`` is no data set.
             WeightsError: there is no such base model.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> rows = [{"text": "", "label": "a"}, {"text": "x", "label": "b"}]
+            >>> [finding.code for finding in Dataset.from_rows(rows, Classification()).check()][0]
+            'empty-text'
         """
         table = self._table
         return check(self, table, against=against, near_duplicates=near_duplicates, model=model)
@@ -283,6 +318,14 @@ class Dataset(Exchange):
             InputError: shares that leave a part empty, both ``group`` and ``time``, a column that
                 isn't there or can't be put in order.
             DataChanged: the source isn't what it was.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> rows = [{"text": f"text {n * n}", "label": "ab"[n % 2]} for n in range(10)]
+            >>> data = Dataset.from_rows(rows, Classification())
+            >>> train, test = data.split(test=0.2, seed=7, near_duplicates=False)
+            >>> len(train), len(test)
+            (8, 2)
         """
         parts = split_positions(
             self,
@@ -296,25 +339,48 @@ class Dataset(Exchange):
         return tuple(self._select(part) for part in parts)
 
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
-        """``n`` rows drawn without replacement, in the order in which they stand here.
+        """``n`` rows drawn without replacement, in the order in which they stand here. Another
+        ``seed`` draws others.
 
         Raises:
             InputError: there are fewer rows.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> rows = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(9)]
+            >>> len(Dataset.from_rows(rows, Classification()).sample(3, seed=1))
+            3
         """
         return self._select(draw(self, n, seed))
 
     def filter(self, fn: Callable[[Any], bool]) -> Dataset:
-        """The rows for which ``fn`` is true. The task keeps its labels."""
+        """The rows for which ``fn`` is true. The task keeps its labels.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> rows = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(9)]
+            >>> data = Dataset.from_rows(rows, Classification())
+            >>> len(data.filter(lambda row: row.label == "a"))
+            5
+        """
         return self._select(position for position, row in enumerate(self) if fn(row))
 
     def with_task(self, task: Task) -> Dataset:
-        """The same rows under another task of the same kind, such as that of a training part.
+        """The same rows under another ``task`` of the same kind, such as that of a training part.
 
         Raises:
             InputError: the rows are of another kind of task.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> data = Dataset.from_rows([{"text": "x", "label": "a"}], Classification())
+            >>> data.with_task(Classification(["a", "b"])).task.labels
+            ('a', 'b')
         """
         if type(task) is not type(self.task):
-            raise InputError(f"rows of {self.task.kind} can't be read as {task.kind}")
+            raise InputError(
+                f"rows of {self.task.kind} can't be read as {task.kind}. Give a task of their kind."
+            )
         return Dataset(self._table, task, self._picked)
 
     def _select(self, positions: Iterable[int]) -> Dataset:
@@ -322,32 +388,3 @@ class Dataset(Exchange):
             return Dataset(self._table, self.task, array("Q", positions))
         picked = self._picked
         return Dataset(self._table, self.task, array("Q", (picked[at] for at in positions)))
-
-    # --- out again ------------------------------------------------------------------------------
-
-    @overload
-    def to(self, format: str, path: None = None) -> list[dict[str, Any]]: ...
-    @overload
-    def to(self, format: str, path: str | Path) -> Path: ...
-    def to(self, format: str, path: str | Path | None = None) -> list[dict[str, Any]] | Path:
-        """The rows in a format: as records, or written to ``path`` as a whole.
-
-        Args:
-            format: a codec such as ``"openai-chat"``, or ``"jsonl"`` for the rows themselves.
-            path: a file that is written (or replaced) once everything is there.
-
-        Raises:
-            UnsupportedTask: the task has no shape that this format carries.
-            DataError: rows whose meaning forbids it; all at once.
-            StoreError: the disk refused. Nothing is left behind.
-
-        Example:
-            >>> from tunekit import Classification, Dataset
-            >>> rows = [{"text": "Thanks", "label": "a"}, {"text": "No", "label": "b"}]
-            >>> records = Dataset.from_rows(rows, Classification()).to("openai-chat")
-            >>> records[0]["messages"][-1]
-            {'role': 'assistant', 'content': 'a'}
-        """
-        if path is None:
-            return list(records_in(self, format))
-        return write_in(self, format, Path(path))

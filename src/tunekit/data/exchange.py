@@ -1,16 +1,17 @@
-"""Data sets from and for other libraries: pandas, Hugging Face ``datasets`` and its Hub."""
+"""Data sets into formats, and from and for other libraries: pandas, ``datasets`` and its Hub."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from typing import TYPE_CHECKING, Any, Self, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from ..tasks.base import Task
 from .frames import frame_of, records_of
 from .layout import Columns
 from .reading import task_options
-from .render import records_in
+from .render import records_in, write_in
 from .scanning import check_task, scanned
 from .sources import MemorySource
 from .table import Table
@@ -26,7 +27,7 @@ __all__ = ["Exchange"]
 
 
 class Exchange(ABC):
-    """What a data set can be made of, and be made into, by other libraries."""
+    """What a data set can be made into, and what other libraries make it of."""
 
     @abstractmethod
     def __init__(self, table: Table, task: Task, picked: array[int] | None = None) -> None: ...
@@ -40,7 +41,26 @@ class Exchange(ABC):
         columns: Columns | None = None,
         **reader_options: Any,
     ) -> Self:
-        """A data set from a pandas frame. The rows are copied; missing values become ``None``."""
+        """A data set from a pandas frame. The rows are copied; missing values become ``None``.
+
+        Args:
+            frame: a row each.
+            task: what the rows mean.
+            columns: the column of each field where the names differ, as for :meth:`Dataset.read`.
+            reader_options: the task's own, as for :meth:`Dataset.read`.
+
+        Raises:
+            DataError: a column is missing, or rows are broken; all at once.
+            InputError: an unknown field or option.
+
+        Example:
+            >>> import pandas
+            >>> from tunekit import Dataset, Transformation
+            >>> frame = pandas.DataFrame({"input": ["teh"], "output": ["the"]})
+            >>> Dataset.from_pandas(frame, Transformation()).to_pandas()
+              input output
+            0   teh    the
+        """
         check_task(task)
         records, names = records_of(frame)
         source = MemorySource(records, "frame", task, columns, names)
@@ -58,6 +78,23 @@ class Exchange(ABC):
         """A data set from a Hugging Face ``datasets.Dataset``, which stays where it is (on disk).
 
         Class labels that are stored as numbers become their names.
+
+        Args:
+            dataset: one part, such as ``dataset["train"]``.
+            task: what the rows mean.
+            columns: the column of each field where the names differ, as for :meth:`Dataset.read`.
+            reader_options: the task's own, as for :meth:`Dataset.read`.
+
+        Raises:
+            DataError: a column is missing, or rows are broken; all at once.
+            InputError: an unknown field or option, or no ``datasets.Dataset``.
+            MissingExtra: datasets isn't installed.
+
+        Example:
+            >>> from tunekit import Dataset, Transformation
+            >>> data = Dataset.from_rows([{"input": "teh", "output": "the"}], Transformation())
+            >>> Dataset.from_hf(data.to_hf(), Transformation()).fingerprint == data.fingerprint
+            True
         """
         from .hub import HubRecords
 
@@ -92,7 +129,15 @@ class Exchange(ABC):
 
         Raises:
             DataError: there is no such part, the Hub can't be reached, or rows are broken.
+            InputError: that is no name of a data set.
             MissingExtra: datasets isn't installed.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> Dataset.from_hub("not a name", Classification())
+            Traceback (most recent call last):
+            ...
+            tunekit.errors.InputError: repo='not a name' is no name of a data set. Give one such ...
         """
         from .hub import HubRecords, fetched
 
@@ -112,13 +157,49 @@ class Exchange(ABC):
         source = MemorySource(records, name, task, columns, records.columns)
         return cls(*scanned(source, task, task_options(task, options), "raise"))
 
+    @overload
+    def to(self, format: str, path: None = None) -> list[dict[str, Any]]: ...
+    @overload
+    def to(self, format: str, path: str | Path) -> Path: ...
+    def to(self, format: str, path: str | Path | None = None) -> list[dict[str, Any]] | Path:
+        """The rows in a format: as records, or written to ``path`` as a whole.
+
+        Args:
+            format: a codec such as ``"openai-chat"``, or ``"jsonl"`` for the rows themselves.
+            path: a file that is written (or replaced) once everything is there.
+
+        Raises:
+            UnsupportedTask: the task has no shape that this format carries.
+            DataError: rows whose meaning forbids it; all at once.
+            StoreError: the disk refused. Nothing is left behind.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> rows = [{"text": "Thanks", "label": "a"}, {"text": "No", "label": "b"}]
+            >>> records = Dataset.from_rows(rows, Classification()).to("openai-chat")
+            >>> records[0]["messages"][-1]
+            {'role': 'assistant', 'content': 'a'}
+        """
+        if path is None:
+            return list(records_in(cast("Dataset", self), format))
+        return write_in(cast("Dataset", self), format, Path(path))
+
     def to_pandas(self) -> pandas.DataFrame:
-        """The rows as a pandas frame: the task's fields, then ``meta``."""
+        """The rows as a pandas frame: the task's fields, then ``meta``.
+
+        Raises:
+            MissingExtra: pandas isn't installed.
+        """
         return frame_of(records_in(cast("Dataset", self), "jsonl"))
 
     def to_hf(self) -> datasets.Dataset:
         """The rows as a Hugging Face ``datasets.Dataset``: labels as a closed set, spans as a list
-        of objects. :meth:`from_hf` gives the same rows again."""
+        of objects. :meth:`from_hf` gives the same rows again.
+
+        Raises:
+            MissingExtra: datasets isn't installed.
+            DataError: a column has values of several kinds.
+        """
         from .hub_rows import as_table_of_hub
 
         return as_table_of_hub(cast("Dataset", self), "to_hf")
@@ -148,6 +229,14 @@ class Exchange(ABC):
             DataError: the repository is public, or the Hub refused.
             AuthenticationFailed: there is no token.
             MissingExtra: datasets isn't installed.
+
+        Example:
+            >>> from tunekit import Dataset, Transformation
+            >>> data = Dataset.from_rows([{"input": "teh", "output": "the"}], Transformation())
+            >>> data.push_to_hub("user/spelling", token_env="NO_SUCH_TOKEN")
+            Traceback (most recent call last):
+            ...
+            tunekit.errors.AuthenticationFailed: hub: the environment variable NO_SUCH_TOKEN ...
         """
         from .hub import push
 

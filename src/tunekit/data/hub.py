@@ -106,7 +106,7 @@ def fetched(
         DataError: there is no such part, or the Hub can't be reached.
     """
     if not DATA_SET.fullmatch(str(repo)):
-        raise InputError(f"repo={repo!r} is no name of a data set such as 'user/name'")
+        raise InputError(f"repo={repo!r} is no name of a data set. Give one such as 'user/name'.")
     hub = library("from_hub")
     if Path(repo).is_dir():  # which the library would read instead
         raise InputError(
@@ -128,7 +128,7 @@ def push(data: Dataset, repo: str, *, private: bool, split: str, token_env: str)
         DataError: the repository is public, the Hub refused, or it can't be reached.
     """
     if not DATA_SET.fullmatch(str(repo)):
-        raise InputError(f"repo={repo!r} is no name of a data set such as 'user/name'")
+        raise InputError(f"repo={repo!r} is no name of a data set. Give one such as 'user/name'.")
     hub = library("push_to_hub")
     table = as_table_of_hub(data, "push_to_hub")
     token = _token(token_env)

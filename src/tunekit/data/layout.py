@@ -156,6 +156,6 @@ def _given(columns: Any) -> dict[str, tuple[str, ...] | str]:
     for field, column in columns.items():
         names = list(column) if isinstance(column, Iterable) else []
         if not names or not all(isinstance(name, str) for name in names):
-            raise InputError(f"columns: {field} is a column's name or a list of names")
+            raise InputError(f"columns: give {field} a column's name or a list of names.")
         given[field] = column if isinstance(column, str) else tuple(names)
     return given

@@ -33,6 +33,11 @@ class Change(NamedTuple):
     ``row`` counts from 0 in the data set before, ``source`` says where the row stands. ``before``
     and ``after`` are the value of ``field``, or of the part of it that changed, such as one span.
     Of a row that was left out, ``before`` is the row, ``field`` and ``after`` are ``None``.
+    ``code`` is that of the finding which is gone.
+
+    Example:
+        >>> print(Change("label-outer-space", 0, "rows[0]", "label", "praise ", "praise"))
+        rows[0], label: 'praise ' → 'praise' [label-outer-space]
     """
 
     code: str
@@ -53,7 +58,17 @@ class Change(NamedTuple):
 
 
 class Fixed(NamedTuple):
-    """A mended data set, and all that was changed."""
+    """A mended data set, ``data``, and all ``changes`` that it took. Made by :meth:`Dataset.fix`.
+
+    Example:
+        >>> from tunekit import Classification, Dataset
+        >>> rows = [{"text": "Thanks!", "label": "praise "}, {"text": "Late!", "label": "blame"}]
+        >>> fixed = Dataset.from_rows(rows, Classification()).fix()
+        >>> fixed.data.task.labels
+        ('blame', 'praise')
+        >>> print(fixed)
+        rows[0], label: 'praise ' → 'praise' [label-outer-space]
+    """
 
     data: Dataset
     changes: tuple[Change, ...]

@@ -50,11 +50,15 @@ def open_source(
         return ParquetSource(path, task, columns)
     encoding = options.pop("encoding", "utf-8")
     if not isinstance(encoding, str):
-        raise InputError(f"encoding is {type(encoding).__name__}, not a text")
+        raise InputError(
+            f"encoding is {type(encoding).__name__}, not a text. Give one, such as 'utf-8'."
+        )
     if kind in ("csv", "tsv"):
         delimiter = options.pop("delimiter", "\t" if kind == "tsv" else None)
         if delimiter is not None and not isinstance(delimiter, str):
-            raise InputError(f"delimiter is {type(delimiter).__name__}, not a text")
+            raise InputError(
+                f"delimiter is {type(delimiter).__name__}, not a text. Give one character."
+            )
         return CsvSource(path, task, columns, encoding=encoding, delimiter=delimiter)
     if kind == "json":
         return JsonSource(path, task, columns, encoding)
@@ -77,7 +81,9 @@ def task_options(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
                 f"{did_you_mean(name, task.reader_options)}"
             )
         if not any(value == one and type(value) is type(one) for one in allowed):
-            raise InputError(f"{name}={value!r}: it is one of {', '.join(map(repr, allowed))}")
+            raise InputError(
+                f"{name}={value!r}: it is one of {', '.join(map(repr, allowed))}. Give one of them."
+            )
     return dict(options)
 
 

@@ -31,7 +31,7 @@ def scanned(
             that is because the file is in another format, the message says which.
     """
     if on_error not in ("raise", "skip"):
-        raise InputError(f"on_error={on_error!r}: it is 'raise' or 'skip'")
+        raise InputError(f"on_error={on_error!r}. Give 'raise' or 'skip'.")
     table = scan(source, task, options)
     if not len(table) and (names := likely_formats(source, task)):
         said = " or ".join(f"format={name!r}" for name in names)

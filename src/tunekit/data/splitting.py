@@ -44,11 +44,11 @@ def split_positions(
     """
     if not 0 < test < 1 or not 0 <= validation < 1 or test + validation >= 1:
         raise InputError(
-            f"test={test} and validation={validation} are shares of the rows: over 0 "
-            "(validation may be 0), and under 1 together"
+            f"test={test} and validation={validation} are shares of the rows. Give numbers over 0 "
+            "(validation may be 0), and under 1 together."
         )
     if group is not None and time is not None:
-        raise InputError("split by group or by time, not by both")
+        raise InputError("split by group or by time, not by both. Leave one out.")
     import numpy as np
 
     shares = (test, validation) if validation else (test,)
@@ -94,7 +94,7 @@ def _empty(
 def draw(data: Dataset, n: int, seed: int) -> array[int]:
     """Positions of ``n`` rows, in ascending order."""
     if type(n) is not int or not 0 < n <= len(data):
-        raise InputError(f"sample takes 1 to {len(data)} rows here, not {n!r}")
+        raise InputError(f"sample takes 1 to {len(data)} rows here, not {n!r}. Give such a number.")
     import numpy as np
 
     keys = np.frombuffer(_keys(data, seed), np.uint64)
@@ -107,7 +107,7 @@ def _key(seed: int, content: Any) -> int:
     try:
         salt = seed.to_bytes(8, "big", signed=True)
     except (AttributeError, OverflowError) as error:
-        raise InputError(f"seed={seed!r} is no whole number of 64 bits") from error
+        raise InputError(f"seed={seed!r} is no whole number of 64 bits. Give one.") from error
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, salt=salt).digest(), "big")
 
 
@@ -163,7 +163,9 @@ def _last(
     try:
         order = sorted(range(len(data)), key=lambda at: (values[at], at))
     except TypeError as error:
-        raise InputError(f"column {time!r} can't be put in order ({error})") from error
+        raise InputError(
+            f"column {time!r} can't be put in order ({error}). Mend it, or split without time=."
+        ) from error
     begins = [at for at in range(1, len(order)) if values[order[at]] != values[order[at - 1]]]
     tied = len(begins) + 1 < len(order)
     held = []

@@ -117,7 +117,11 @@ def _columns(data: Dataset) -> list[str]:
                 place = data.place(line)
                 refused.append(Finding("not-a-cell", "error", message, source=place, field=name))
     if refused:
-        raise DataError(f"{data.name}: rows that a table can't hold:", refused)
+        raise DataError(
+            f"{data.name}: rows that a table can't hold. Write format 'jsonl', or leave them out "
+            "with data.filter(…):",
+            refused,
+        )
     contexts, count = counts["context"], len(data)
     if 0 < contexts < count and "context" in data.task.columns:
         raise UnsupportedTask(

@@ -149,13 +149,14 @@ class CsvSource(TextSource):
                 if reader.line_num % BLANK_LINES == 0:
                     lines.places((reader.line_num,))  # forgets what is before
         except csv.Error as error:
-            wrong = lines.damage.get(1) or _csv_hint(error)
-            raise DataError(f"{self.place(1)}: {wrong}") from error
+            hint = lines.damage.get(1) or _csv_hint(error)
+            raise DataError(f"{self.place(1)}: {hint}") from error
         for number in range(1, reader.line_num + 1):
             if number in lines.damage:
-                raise DataError(f"{self.place(number)}: {lines.damage[number]}")
+                hint = lines.damage[number]
+                raise DataError(f"{self.place(number)}: {hint}")
         if header is None:
-            raise DataError(f"{self.name} is empty. A table has a header line and rows.")
+            raise DataError(f"{self.name} is empty. Give a table with a header line and rows.")
         body = reader.line_num + 1
         return header, (body, lines.places((body,))[0])
 
@@ -229,5 +230,5 @@ def _csv_hint(error: csv.Error) -> str:
     if text.startswith("new-line character"):
         return "holds a bare carriage return. Save the file with line feeds (LF or CRLF)."
     if text.startswith("field larger"):
-        return f"a cell is over {CELL_LIMIT:,} characters long: is a quote never closed here?"
-    return f"is no CSV ({text}). Quotes inside a quoted cell are doubled."
+        return f"a cell is over {CELL_LIMIT:,} characters long. Look for a quote never closed here."
+    return f"is no CSV ({text}). Double the quotes inside of a quoted cell."

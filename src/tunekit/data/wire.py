@@ -166,7 +166,9 @@ def open_wire(
     blocks = BlockOptions.taken(options) if wire.container == "blocks" else None
     said = ["columns"] if columns is not None else sorted(options)
     if said:
-        raise InputError(f"format {wire.name!r} says itself what is what: it takes no {said[0]}")
+        raise InputError(
+            f"format {wire.name!r} says itself what is what: it takes no {said[0]}. Leave it out."
+        )
     if blocks is not None:
         return BlocksSource(path, Decoder(task, wire), encoding, blocks)
     if isinstance(wire, Wants):

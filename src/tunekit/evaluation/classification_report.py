@@ -47,7 +47,7 @@ class FailedRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationReport(Printed):
-    """How good the answers of a classifier are.
+    """How good the answers of a classifier are. Made by :meth:`tunekit.Model.evaluate`.
 
     ``accuracy`` counts a row without an answer as wrong. ``macro_f1`` is the mean over the labels
     that occur among the true or the predicted ones. ``ece`` and ``log_loss`` are over the rows
@@ -56,7 +56,20 @@ class ClassificationReport(Printed):
 
     ``per_class`` is sorted by label; ``confusion`` has every pair that occurs, the most confused
     first and the right answers last; ``wrong`` is sorted by probability, the most confident error
-    first. ``unknown_labels`` are true labels that the model can't answer with.
+    first. ``unknown_labels`` are true labels that the model can't answer with. ``failures`` has the
+    rows without an answer.
+
+    Sources: the error of calibration, see
+    :func:`tunekit.evaluation.reliability.calibration_error`; intervals, see
+    :func:`tunekit.evaluation.metrics.intervals`.
+
+    Example:
+        >>> from tunekit import Classification, ClassificationRow, Label
+        >>> from tunekit.evaluation import evaluate
+        >>> rows = [ClassificationRow(text=text, label="spam") for text in ("buy!", "win!")]
+        >>> report = evaluate(Classification(), rows, [Label("spam"), Label("ham")])
+        >>> report.accuracy.value, report.wrong[0].predicted
+        (0.5, 'ham')
     """
 
     rows: int

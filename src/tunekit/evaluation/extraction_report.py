@@ -72,7 +72,7 @@ class FailedText(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionReport(Printed):
-    """How good extracted spans are.
+    """How good extracted spans are. Made by :meth:`tunekit.Model.evaluate`.
 
     A span is right where start, end and label are those of a true span of its row; one that is
     given twice counts once. With counts over all rows and labels (*micro*)::
@@ -100,6 +100,14 @@ class ExtractionReport(Printed):
     or in one error that isn't spurious, a predicted one is right or in one that isn't missed.
     ``wrong`` has the rows with most errors first. ``unknown_labels`` are true labels that the model
     can't answer with.
+
+    Example:
+        >>> from tunekit import Extracted, Extraction, ExtractionRow, Span
+        >>> from tunekit.evaluation import evaluate
+        >>> row = ExtractionRow(text="From Berlin", spans=(Span(5, 11, "city"),))
+        >>> report = evaluate(Extraction(), [row], [Extracted((Span(5, 9, "city"),))])
+        >>> report.span_f1.value, report.span_f1_overlap.value, report.errors.boundary
+        (0.0, 1.0, 1)
     """
 
     rows: int

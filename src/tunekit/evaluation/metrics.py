@@ -38,7 +38,12 @@ AT_ONCE = 50
 
 
 class Measure(NamedTuple):
-    """A figure with the ends of its 95 % interval."""
+    """A figure, ``value``, with the ends of its 95 % interval, ``low`` and ``high``.
+
+    Example:
+        >>> Measure(0.9, 0.85, 0.94).to_dict()
+        {'value': 0.9, 'low': 0.85, 'high': 0.94}
+    """
 
     value: float
     low: float

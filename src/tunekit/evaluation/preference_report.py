@@ -45,7 +45,7 @@ class FailedQuestion(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PreferenceReport(Printed):
-    """How good choices between options are.
+    """How good choices between options are. Made by :meth:`tunekit.Model.evaluate`.
 
     ``accuracy`` is the share of rows in which the chosen option is the best one, or one of the
     best where ``ranks`` tie; a row without an answer counts as wrong. ``chance`` is what choosing
@@ -64,6 +64,17 @@ class PreferenceReport(Printed):
     none or not all of them have probabilities.
 
     ``wrong`` is sorted by probability, the most confident error first.
+
+    Sources: tau-b, see :func:`tunekit.evaluation.ranking.rank_correlation`; the error of
+    calibration, see :func:`tunekit.evaluation.reliability.calibration_error`.
+
+    Example:
+        >>> from tunekit import Choice, Preference, PreferenceRow
+        >>> from tunekit.evaluation import evaluate
+        >>> row = PreferenceRow(question="Tea?", options=("yes", "no"), best=0)
+        >>> report = evaluate(Preference(), [row], [Choice(1, "no")])
+        >>> report.accuracy.value, report.chance
+        (0.0, 0.5)
     """
 
     rows: int

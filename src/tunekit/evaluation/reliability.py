@@ -17,7 +17,8 @@ FLOOR = 1e-15
 
 
 class Calibration(NamedTuple):
-    """The expected calibration error, and what a perfectly calibrated model would have here."""
+    """The expected calibration error, ``value``, with the ends of its 95 % interval, ``low`` and
+    ``high``, and ``floor``: what a perfectly calibrated model would have on as many rows."""
 
     value: float
     low: float

@@ -38,7 +38,7 @@ class FailedInput(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformationReport(Printed):
-    """How good transformed texts are.
+    """How good transformed texts are. Made by :meth:`tunekit.Model.evaluate`.
 
     ``exact_match`` is the share of rows whose answer is the output, character by character;
     ``exact_match_changed`` the same over the ``changed_rows``, whose output isn't their input: a
@@ -48,6 +48,14 @@ class TransformationReport(Printed):
     wrong, and as an empty answer. Intervals hold 95 %, from resampled rows.
 
     ``wrong`` has the most different answers first.
+
+    Example:
+        >>> from tunekit import Transformation, TransformationRow
+        >>> from tunekit.evaluation import evaluate
+        >>> row = TransformationRow(input="teh cat", output="the cat")
+        >>> report = evaluate(Transformation(), [row], ["the cat"])
+        >>> report.exact_match.value, report.chrf.value
+        (1.0, 1.0)
     """
 
     rows: int

@@ -59,5 +59,5 @@ def writer(name: str) -> Writes:
     found = codec(name)
     if not isinstance(found, Writes):
         written = ", ".join(one.name for one in codecs() if isinstance(one, Writes))
-        raise InputError(f"format {name!r} is only read. Written are {written}.")
+        raise InputError(f"format {name!r} is only read. Written are {written}. Take one of them.")
     return found

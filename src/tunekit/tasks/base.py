@@ -21,7 +21,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
 from ..findings import Finding
-from ..shapes import Asked, Example, Failure, Input, Passage, Shape, Target, Turn, Turns
+from ..shapes import Asked, Example, Input, Shape, Target, Turn
+from .asking import (
+    ask_passage,
+    chat,
+    label_set,
+    quick,
+    refuse_unknown,
+    unliftable,
+    user_input,
+    wrong_target,
+)
 
 __all__ = [
     "Cell",
@@ -35,14 +45,11 @@ __all__ = [
     "chat",
     "label_set",
     "quick",
+    "refuse_unknown",
     "unliftable",
     "user_input",
     "wrong_target",
 ]
-
-#: ``quick(Turn, ("user", "text"))`` makes a NamedTuple in half the time of calling its class: for
-#: what is made for every row. All fields are to be given.
-quick = tuple.__new__
 
 #: A frozen value of a column that is no part of the task.
 Cell = str | int | float | bool | None | tuple[Any, ...]
@@ -54,6 +61,10 @@ class Prompt(BaseModel):
     ``system`` is the system turn; ``shots`` are examples that stand between it and the input. The
     last text of each is the assistant's, all before it are the user's: ``(user, assistant)``, or
     ``(context, user, assistant)``.
+
+    Example:
+        >>> Prompt(system="Be brief.", shots=(("Hello", "Hi"),)).turns[-1]
+        Turn(role='assistant', text='Hi')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,8 +91,15 @@ class Prompt(BaseModel):
 class Row(BaseModel):
     """A row: a frozen value. Types are checked here, meaning by ``check``.
 
-    ``meta`` holds the columns that were not mapped, as (name, value) pairs. It is never part of a
-    prompt and never part of what makes two rows the same.
+    ``id`` is the caller's own name for it, where there is one. ``meta`` holds the columns that were
+    not mapped, as (name, value) pairs. It is never part of a prompt and never part of what makes
+    two rows the same.
+
+    Example:
+        >>> from tunekit import ClassificationRow
+        >>> row = ClassificationRow(text="Thanks!", label="praise", meta=(("year", 2026),))
+        >>> row.get("year"), row.id
+        (2026, '...')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -119,7 +137,7 @@ class Row(BaseModel):
         return ", ".join(map(repr, self.content[1:]))
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A column of ``meta``."""
+        """The column ``name`` of ``meta``, or ``default`` where there is none."""
         for key, value in self.meta:
             if key == name:
                 return value
@@ -165,7 +183,46 @@ class Survey:
 
 
 class Task(BaseModel, ABC):
-    """A kind of supervised problem. See the concrete tasks for rows and predictions."""
+    """A kind of supervised problem. See the concrete tasks for rows and predictions.
+
+    ``instruction`` says what to do, for models that are instructed. The methods are what tunekit
+    asks of a task, and what somebody writes who adds one: users call none of them.
+
+    Example:
+        A row on its way to a backend and back, and an answer on its way to a prediction.
+
+        >>> from tunekit import Classification, ClassificationRow
+        >>> from tunekit.shapes import Said, Shape
+        >>> task = Classification(["good", "bad"])
+        >>> row = ClassificationRow(text="Thanks!", label="good")
+        >>> example = task.lower(row, Shape.CHAT, task.prompt())[0]
+        >>> example.target, task.lift(example) == row
+        (Said(text='good', probabilities=()), True)
+        >>> asked = task.ask("Too late!")
+        >>> task.input(asked, Shape.LABELLED, task.prompt())
+        Passage(text='Too late!', context=None)
+        >>> task.parse(asked, Said("bad"), Shape.CHAT).label
+        'bad'
+        >>> task.targets(row, task.asked(row), Shape.LABELLED)
+        (Weights(by_label=(('good', 1.0),)),)
+
+        What it knows of rows and sets:
+
+        >>> task.label_values(row), task.needs(row), list(task.findings(row))
+        (('good',), (), [])
+        >>> [finding.code for finding in task.set_findings({"good": 3})]
+        ['one-class']
+        >>> Classification().resolve({"b": 2, "a": 1}).labels
+        ('a', 'b')
+        >>> task.relabel(frozenset({"none of it"}), frozenset()).labels, task.loses(Shape.CHAT)
+        (('good', 'bad'), frozenset())
+        >>> list(task.texts(row)), task.retext(row, str.upper).text
+        ([('text', 'Thanks!')], 'THANKS!')
+        >>> task.mend(row, frozenset({"non-nfc"})) == row
+        True
+        >>> [record.line for record in task.assemble([Record(2, 9, {"text": "Hello"})], {})]
+        [2]
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -200,9 +257,10 @@ class Task(BaseModel, ABC):
     def assemble(
         self, records: Iterable[Record | Misread], options: Mapping[str, Any]
     ) -> Iterable[Record | Misread]:
-        """Bring records into the form of rows: one to one, unless a task groups or converts.
+        """Bring ``records`` into the form of rows: one to one, unless a task groups or converts.
 
-        Misread records come through in their place.
+        ``options`` are those of :attr:`reader_options`. Misread records come through in their
+        place.
         """
         return records
 
@@ -221,27 +279,28 @@ class Task(BaseModel, ABC):
         return self
 
     def relabel(self, gone: frozenset[str], come: frozenset[str]) -> Self:
-        """The task after labels were mended: ``gone`` are written nowhere any more."""
+        """The task after labels were mended: ``gone`` are written nowhere any more, ``come`` are
+        new."""
         return self
 
     def label_values(self, row: Any) -> tuple[str, ...]:
-        """The labels a row shows: its class, the types of its spans."""
+        """The labels that ``row`` shows: its class, the types of its spans."""
         return ()
 
     def needs(self, row: Any) -> tuple[str, ...]:
-        """The features a route must carry for this row: context, overlap, ties, ranking."""
+        """The features a route must carry for ``row``: context, overlap, ties, ranking."""
         return ()
 
     def loses(self, shape: Shape) -> frozenset[str]:
-        """The features of :meth:`needs` that no format could carry in this shape."""
+        """The features of :meth:`needs` that no format could carry in ``shape``."""
         return frozenset()
 
     def findings(self, row: Any) -> Iterator[Finding]:
-        """What is wrong with the meaning of this row alone (place is filled in by the caller)."""
+        """What is wrong with the meaning of ``row`` alone (the caller fills in its place)."""
         yield from ()
 
     def set_findings(self, counts: Mapping[str, int]) -> Iterator[Finding]:
-        """What is wrong with a training set as a whole, given the count of each label value."""
+        """What is wrong with a training set as a whole, given the ``counts`` of label values."""
         yield from ()
 
     def survey(self) -> Survey:
@@ -251,41 +310,50 @@ class Task(BaseModel, ABC):
     # --- mending --------------------------------------------------------------------------------
 
     def texts(self, row: Any) -> Iterator[tuple[str, str]]:
-        """All that somebody wrote in this row, as (field, text) pairs; labels aren't texts."""
+        """All that somebody wrote in ``row``, as (field, text) pairs; labels aren't texts."""
         yield from ()
 
     def retext(self, row: Any, change: Callable[[str], str]) -> Any | None:
-        """The row with every text of :meth:`texts` changed, spans still on the same words.
-
-        ``None`` where that can't be had.
+        """``row`` with every text of :meth:`texts` put through ``change``, spans still on the same
+        words. ``None`` where that can't be had.
         """
         return None
 
     def mend(self, row: Any, codes: frozenset[str]) -> Any:
-        """The row without the findings of these codes (of :attr:`mends`), as far as they have one
-        safe reading; else the same row."""
+        """``row`` without the findings of these ``codes`` (of :attr:`mends`), as far as they have
+        one safe reading; else the same row."""
         return row
 
     # --- the narrow waist -----------------------------------------------------------------------
 
     @abstractmethod
     def ask(self, value: Any, **fields: Any) -> Asked:
-        """What a caller of ``predict`` gives, as one value. Raises InputError on anything else."""
+        """What a caller of ``predict`` gives, ``value`` and further ``fields``, as one value.
+
+        Raises:
+            InputError: anything else.
+        """
 
     @abstractmethod
     def asked(self, row: Any) -> Asked:
-        """What a row asks."""
+        """What ``row`` asks."""
 
     @abstractmethod
     def input(self, asked: Asked, shape: Shape, prompt: Prompt) -> Input:
-        """Render what is asked for a shape: the same for training and prediction."""
+        """Render what is ``asked`` for a ``shape``, in a ``prompt``: the same for training and
+        prediction."""
 
     @abstractmethod
     def targets(self, row: Any, asked: Asked, shape: Shape) -> tuple[Target, ...]:
-        """The answer of a row in this shape (several where one row makes several pairs)."""
+        """The answer of ``row`` to what it ``asked``, in ``shape`` (several where one row makes
+        several pairs)."""
 
     def lower(self, row: Any, shape: Shape, prompt: Prompt) -> tuple[Example, ...]:
-        """A row as training Examples. Raises ValueError where the row's meaning forbids it."""
+        """``row`` as training Examples of ``shape``, in a ``prompt``.
+
+        Raises:
+            ValueError: the row's meaning forbids it.
+        """
         asked = self.asked(row)
         rendered = self.input(asked, shape, prompt)
         targets = self.targets(row, asked, shape)
@@ -295,103 +363,9 @@ class Task(BaseModel, ABC):
 
     @abstractmethod
     def parse(self, asked: Asked, target: Target, shape: Shape) -> Any:
-        """A backend's answer as a prediction, or a Failure. Inverts :meth:`targets`."""
+        """A backend's answer, ``target`` in ``shape``, to what was ``asked``, as a prediction, or
+        a Failure. Inverts :meth:`targets`."""
 
     @abstractmethod
     def lift(self, example: Example) -> Row | Finding:
-        """An Example read from a provider's file, as a row: inverts :meth:`lower`."""
-
-
-def chat(
-    asked_text: str,
-    context: str | None,
-    prompt: Prompt,
-    choices: tuple[str, ...] = (),
-    schema: str | None = None,
-) -> Turns:
-    """System turn, shots, context as a user turn of its own, then the bare input."""
-    asked = quick(Turn, ("user", asked_text))
-    before = prompt.turns if context is None else (*prompt.turns, Turn("user", context))
-    return quick(Turns, ((*before, asked), choices, schema))
-
-
-def user_input(asked: Input) -> Passage | None:
-    """What an Input asks as a Passage: itself, or what the user turns hold (inverts :func:`chat`).
-
-    ``None`` where it is no Passage, and where the turns aren't an optional system turn, an optional
-    context and an input, as in a conversation of several rounds.
-    """
-    if not isinstance(asked, Turns):
-        return asked if isinstance(asked, Passage) else None
-    turns = asked
-    rest = turns.turns[1:] if turns.turns and turns.turns[0].role == "system" else turns.turns
-    if any(turn.role != "user" for turn in rest):
-        return None
-    match rest:
-        case (only,):
-            return Passage(only.text)
-        case (context, only):
-            return Passage(only.text, context.text)
-        case _:
-            return None
-
-
-def label_set(value: Any) -> Any:
-    """What a caller gave as ``labels``, as a tuple without repetitions; for field validators."""
-    if value is None:
-        return None
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ValueError("labels is a list of texts")
-    # A set has another order in every process, and what is trained must not depend on that.
-    labels = tuple(sorted(value) if isinstance(value, set | frozenset) else value)
-    twice = sorted({repr(label) for label in labels if labels.count(label) > 1})
-    if twice:
-        raise ValueError(f"labels stand twice: {', '.join(twice)}")
-    return labels
-
-
-def ask_passage(
-    kind: str,
-    value: Any,
-    fields: Mapping[str, Any],
-    *,
-    extra: tuple[str, ...],
-    text_name: str = "text",
-) -> Passage:
-    """A Passage from what ``predict`` was given: a text, or a mapping with the text and fields."""
-    if isinstance(value, Mapping):
-        fields = {**value, **fields}
-        value = fields.pop(text_name, None)
-    if not isinstance(value, str):
-        raise InputError(
-            f"{kind} takes a text or a mapping with {text_name!r}, not {type(value).__name__}"
-        )
-    refuse_unknown(kind, fields, extra)
-    context = fields.get("context")
-    if context is not None and not isinstance(context, str):
-        raise InputError(f"context is a text, not {type(context).__name__}")
-    return Passage(value, context)
-
-
-def refuse_unknown(kind: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Raise InputError on fields that this task doesn't take."""
-    unknown = [name for name in fields if name not in known]
-    if unknown:
-        takes = f"it takes {', '.join(known)}" if known else "it takes none"
-        raise InputError(f"{kind} doesn't take {', '.join(map(repr, unknown))}: {takes}")
-
-
-def wrong_target(kind: str, target: Target) -> Failure:
-    """The failure for an answer of a kind that a task can't read."""
-    return Failure("wrong-answer-kind", f"{kind} can't read {type(target).__name__} {target!r:.80}")
-
-
-def unliftable(kind: str, example: Example) -> Finding:
-    """The finding for an Example that isn't a row of this task."""
-    halves = " and ".join(type(half).__name__ for half in example)
-    return Finding(
-        "not-this-task",
-        "error",
-        f"this record ({halves}) is no row of {kind}.",
-        suggestion="It may hold a longer conversation, or belong to another task.",
-    )
+        """``example``, read from a provider's file, as a row: inverts :meth:`lower`."""

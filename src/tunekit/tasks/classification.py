@@ -42,8 +42,12 @@ _LABELLED = Shape.LABELLED  # an enum's member takes long to look up, once a row
 class Label:
     """A predicted label.
 
-    ``probability`` is that of ``label``; ``probabilities`` has one per label, highest first. Both
-    are ``None`` where the backend gives no real ones.
+    ``probability``, from 0 to 1, is that of ``label``; ``probabilities`` has one per label, highest
+    first. Both are ``None`` where the backend gives no real ones.
+
+    Example:
+        >>> Label("praise", 0.9, {"praise": 0.9, "complaint": 0.1}).probabilities["complaint"]
+        0.1
     """
 
     label: str
@@ -52,7 +56,12 @@ class Label:
 
 
 class ClassificationRow(Row):
-    """``text`` and its ``label``, exactly as written."""
+    """``text`` and its ``label``, exactly as written.
+
+    Example:
+        >>> ClassificationRow(text="Thanks!", label="praise").content
+        ('Thanks!', 'praise')
+    """
 
     text: str
     label: str
@@ -69,6 +78,9 @@ class Classification(LabelledTask):
         labels: the closed set of labels, or ``None`` to take those that the data show.
         descriptions: what a label means, by label: read by zero-shot and prompted models.
         instruction: what to do, for models that are instructed; the label set is added to it.
+
+    ``Dataset.read`` takes columns ``text`` and ``label``; ``predict`` takes a text and gives a
+    :class:`Label`.
 
     Raises:
         InputError: a label stands twice, or a description is for no label of the set.

@@ -54,8 +54,12 @@ NO_SPAN = frozenset({"-", "", "None"})
 class Extracted:
     """Predicted spans, with offsets into the very text that was asked about.
 
-    ``unplaced`` holds what a generative model answered that couldn't be placed: words that aren't
-    in the text, or a label outside the set.
+    ``spans`` are in the text's order. ``unplaced`` holds what a generative model answered that
+    couldn't be placed: words that aren't in the text, or a label outside the set.
+
+    Example:
+        >>> Extracted((Span(5, 11, "city"),)).spans[0].label
+        'city'
     """
 
     spans: tuple[Span, ...]
@@ -63,7 +67,15 @@ class Extracted:
 
 
 class ExtractionRow(Row):
-    """``text`` with labelled ``spans``; ``context`` is read along and never tagged."""
+    """``text`` with labelled ``spans``; ``context`` is read along and never tagged.
+
+    Offsets count Unicode code points from 0, end exclusive.
+
+    Example:
+        >>> row = ExtractionRow(text="From Berlin", spans=(Span(5, 11, "city"),))
+        >>> row.answer
+        "'Berlin' 5–11 (city)"
+    """
 
     text: str
     spans: tuple[Span, ...] = ()
@@ -103,6 +115,10 @@ class Extraction(LabelledTask):
     or of objects), or ``text``, ``label``, ``start`` and ``end``: one record per span, consecutive
     records with equal ``id``, else equal text, forming one row. Its options here are ``offsets``
     (``"codepoints"`` or ``"utf16"``) and ``ends`` (``"exclusive"`` or ``"inclusive"``).
+    ``predict`` takes a text, and ``context=``, and gives :class:`Extracted`.
+
+    Raises:
+        InputError: a label stands twice, or ``order`` is none of the two.
 
     Example:
         >>> Extraction(["city"]).labels

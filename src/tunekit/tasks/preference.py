@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, ClassVar, Literal
 
-import orjson
-
-from ..errors import InputError, shown
+from ..errors import InputError
 from ..findings import Finding
 from ..shapes import (
     Asked,
@@ -37,8 +35,8 @@ from .base import (
     wrong_target,
 )
 from .numbered import numbered, read_numbered
-from .offsets import whole_number
 from .option_mending import without_copies
+from .option_reading import read_best, read_lists
 from .option_survey import OptionSurvey
 
 __all__ = ["Choice", "Preference", "PreferenceRow"]
@@ -46,9 +44,13 @@ __all__ = ["Choice", "Preference", "PreferenceRow"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The option that was chosen, by index (from 0) and text.
+    """The option that was chosen: its ``index``, from 0, and its text, ``option``.
 
     ``probabilities`` has one per option, in their order; ``None`` where there are no real ones.
+
+    Example:
+        >>> Choice(1, "no", (0.2, 0.8)).option
+        'no'
     """
 
     index: int
@@ -58,7 +60,12 @@ class Choice:
 
 class PreferenceRow(Row):
     """A ``question`` with ``options``, and which is ``best`` (from 0) or their ``ranks``
-    (0 is best, equal is a tie)."""
+    (0 is best, equal is a tie). ``context`` is read along.
+
+    Example:
+        >>> PreferenceRow(question="Tea?", options=("yes", "no", "later"), best=2).order
+        (1, 1, 0)
+    """
 
     question: str
     options: tuple[str, ...]
@@ -99,11 +106,17 @@ class Preference(Task):
 
     Args:
         goal: ``"choose"``: the model picks one of given options. ``"answer"``: the model is taught
-            to answer as the better options do (DPO), and predicts a text.
+            to answer as the better options do, and predicts a text. That is DPO (Rafailov et al.,
+            "Direct Preference Optimization", NeurIPS 2023); a row with k options makes the pairs
+            in which one is better.
         instruction: what to do, for models that are instructed.
 
     ``Dataset.read`` takes ``options`` as one column with a JSON list or as a list of columns, and
-    ``best_from=1`` where the best option counts from 1.
+    ``best_from=1`` where the best option counts from 1. ``predict`` takes a question, and
+    ``options=`` and ``context=``, and gives a :class:`Choice`, or a text for ``"answer"``.
+
+    Raises:
+        InputError: there is no such goal.
 
     Example:
         >>> Preference().goal
@@ -146,7 +159,7 @@ class Preference(Task):
                 yield record
                 continue
             fields = dict(record.fields)
-            wrong = _read_lists(fields) or _read_best(fields, best_from)
+            wrong = read_lists(fields) or read_best(fields, best_from)
             yield Misread(record.line, *wrong) if wrong else Record(record.line, record.at, fields)
 
     def needs(self, row: PreferenceRow) -> tuple[str, ...]:
@@ -236,13 +249,15 @@ class Preference(Task):
         refuse_unknown(self.kind, fields, takes)
         options, context = fields.get("options", ()), fields.get("context")
         if not isinstance(value, str):
-            raise InputError(f"{self.kind} takes a question as a text, not {type(value).__name__}")
+            raise InputError(
+                f"{self.kind} takes a question, not {type(value).__name__}. Give it as a text."
+            )
         if context is not None and not isinstance(context, str):
-            raise InputError(f"context is a text, not {type(context).__name__}")
+            raise InputError(f"context is {type(context).__name__}. Give a text.")
         if isinstance(options, str) or not all(isinstance(option, str) for option in options):
-            raise InputError("options is a list of texts")
+            raise InputError("options aren't a list of texts. Give options=['…', '…'].")
         if self.goal == "choose" and len(options) < 2:
-            raise InputError("choosing takes options=[…], two or more")
+            raise InputError("choosing takes two options or more. Give options=['…', '…'].")
         return Question(value, tuple(options), context)
 
     def asked(self, row: PreferenceRow) -> Question:
@@ -359,32 +374,3 @@ def _ranks(scores: Sequence[float]) -> tuple[int, ...]:
 def _only_best(ranks: tuple[int, ...]) -> int | None:
     """The index of the one best option where the others are told apart no further."""
     return ranks.index(0) if ranks.count(0) == 1 and max(ranks) <= 1 else None
-
-
-def _read_lists(fields: dict[str, Any]) -> tuple[str, str] | None:
-    for name in ("options", "ranks"):
-        value = fields.get(name)
-        if isinstance(value, str):
-            try:
-                value = orjson.loads(value)
-            except orjson.JSONDecodeError as error:
-                return name, f"{name} is no JSON list ({error})."
-        if isinstance(value, list):
-            value = tuple(value)
-        if name == "options" and isinstance(value, tuple):
-            while value and value[-1] is None:  # as tables have it where lists are of one length
-                value = value[:-1]
-        if name in fields:
-            fields[name] = value
-    return None
-
-
-def _read_best(fields: dict[str, Any], best_from: int) -> tuple[str, str] | None:
-    best = fields.pop("best", None)
-    if best is None or best == "":
-        return None
-    number = whole_number(best)
-    if number is None:
-        return "best", f"best is {shown(best, 40)}, not a whole number."
-    fields["best"] = number - best_from
-    return None

@@ -23,7 +23,12 @@ __all__ = ["Transformation", "TransformationRow"]
 
 
 class TransformationRow(Row):
-    """``input`` and the ``output`` it becomes."""
+    """``input`` and the ``output`` it becomes.
+
+    Example:
+        >>> TransformationRow(input="teh cat", output="the cat").answer
+        "'the cat'"
+    """
 
     input: str
     output: str
@@ -64,6 +69,11 @@ class Transformation(Task):
 
     Args:
         instruction: what to do, for models that are instructed.
+
+    ``Dataset.read`` takes columns ``input`` and ``output``; ``predict`` takes a text and gives one.
+
+    Raises:
+        InputError: the instruction is no text.
 
     Example:
         >>> Transformation("Correct the spelling.").prompt().system

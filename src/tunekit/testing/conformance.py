@@ -43,7 +43,29 @@ def run_check(
     home: Path,
     kept: dict[str, str] | None = None,
 ) -> None:
-    """Run one check in a home of its own. Raises AssertionError where the backend fails it."""
+    """Run one check in a home of its own.
+
+    Args:
+        harness: of the backend.
+        check: one of :data:`CHECKS`.
+        pair: the task and method to try.
+        home: a folder for it.
+        kept: finished jobs by pair, for checks that only read.
+
+    Raises:
+        AssertionError: the backend fails it.
+
+    Example:
+        >>> from tunekit.testing.fake import FakeBackend
+        >>> class MyHarness(BackendHarness):
+        ...     name, support, golden = "mine", Path("pins.json"), Path("golden")
+        ...     def make(self, home, provider):
+        ...         return FakeBackend("mine", home=home)
+        >>> pins = Path("pins.json").write_text('{"mine": {"classification": {"sft": "chat"}}}')
+        >>> (pair,) = MyHarness().pairs()
+        >>> (check,) = [one for one in CHECKS if one.name == "the_same_bytes_every_time"]
+        >>> run_check(MyHarness(), check, pair, Path("tried"))
+    """
     home.mkdir(parents=True, exist_ok=True)
     with harness.serve(home) or nullcontext() as provider:
         settings = {"TUNEKIT_HOME": str(home)}
@@ -54,7 +76,20 @@ def run_check(
 
 
 class ConformanceSuite:
-    """Subclass it with a ``harness``, in a file that pytest collects."""
+    """Subclass it with a ``harness``, in a file that pytest collects.
+
+    Example:
+        >>> from tunekit.testing.fake import FakeBackend
+        >>> class MyHarness(BackendHarness):
+        ...     name, support, golden = "mine", Path("pins.json"), Path("golden")
+        ...     def make(self, home, provider):
+        ...         return FakeBackend("mine", home=home)
+        >>> pins = Path("pins.json").write_text('{"mine": {"classification": {"sft": "chat"}}}')
+        >>> class TestMine(ConformanceSuite):
+        ...     harness = MyHarness()
+        >>> len([name for name in dir(TestMine) if name.startswith("test_")]) > 9
+        True
+    """
 
     harness: ClassVar[BackendHarness]
 

@@ -17,8 +17,10 @@ from typing import Any
 import httpx2
 import orjson
 
+from ..backends.abilities import Called
 from ..backends.base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..backends.http import AsyncSession, HttpClient, expect
+from ..backends.http_errors import ADVICE
 from ..backends.once import remove_files, submit_once
 from ..durable import disk_errors
 from ..errors import (
@@ -84,7 +86,8 @@ class FakeBackend:
     For tutorials, for the tests of applications, and for tunekit's own. Without ``endpoint`` the
     provider runs inside the process and keeps its state under ``home``; with one it is called
     there. ``key_env`` names the environment variable with the key, where the provider wants one;
-    ``timeout`` is in seconds, ``attempts`` how often a call is made that may be repeated.
+    ``timeout`` is in seconds, ``attempts`` how often a call is made that may be repeated. ``name``
+    is what messages call it.
 
     >>> backend = FakeBackend(home=Path("home"))  # nothing is written before there is a job
     >>> [route.method for route in backend.routes("fake-1")]
@@ -107,6 +110,7 @@ class FakeBackend:
         self.name = name
         given = {"endpoint": endpoint, "key_env": key_env, "timeout": timeout, "attempts": attempts}
         self._options = {name: value for name, value in given.items() if value != USUAL[name]}
+        self._endpoint = endpoint
         transport = None
         if endpoint is None:
             self.service = FakeService(home / "fake")
@@ -128,6 +132,9 @@ class FakeBackend:
     @property
     def options(self) -> Mapping[str, Any]:
         return dict(self._options)
+
+    def calls(self) -> Sequence[Called]:
+        return (Called(self._endpoint, self._client.key.variable),)
 
     def routes(self, model: str) -> Sequence[Route]:
         return ROUTES
@@ -184,7 +191,7 @@ class FakeBackend:
                 yield Event(event["at"], event["kind"], event["message"], event["data"])
             except (KeyError, TypeError) as error:
                 raise MalformedAnswer(
-                    f"an event of {ref} lacks {error}.", backend=self.name
+                    f"an event of {ref} lacks {error}. {ADVICE[MalformedAnswer]}", backend=self.name
                 ) from error
 
     def cancel(self, ref: Ref) -> None:
@@ -239,7 +246,8 @@ class FakeBackend:
         answers = expect(answer, "answers", list, backend=self.name)
         if len(answers) != len(sent):
             raise MalformedAnswer(
-                f"{len(answers)} answers to {len(sent)} inputs.", backend=self.name
+                f"{len(answers)} answers to {len(sent)} inputs. {ADVICE[MalformedAnswer]}",
+                backend=self.name,
             )
         for index, wire in zip(sent, answers, strict=True):
             outcomes[index] = self._outcome(wire)
@@ -251,7 +259,9 @@ class FakeBackend:
                 return Failure(code, message)
         read = codec("examples").decode({"input": {"text": ""}, "target": wire}, Header())
         if isinstance(read, Undecoded):
-            raise MalformedAnswer(f"an answer {read.message}", backend=self.name)
+            raise MalformedAnswer(
+                f"an answer {read.message} {ADVICE[MalformedAnswer]}", backend=self.name
+            )
         target: Target = read.target
         return target
 

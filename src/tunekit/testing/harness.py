@@ -78,6 +78,19 @@ class BackendHarness(ABC):
     ``support`` is a JSON file that pins what the backend trains, ``{"classification": {"head":
     "labelled"}}`` under the backend's ``name``; ``golden`` a folder with the rendered bytes of the
     sample rows, ``golden/NAME/SAMPLE.METHOD.jsonl``.
+
+    Example:
+        >>> from tunekit.testing.fake import FakeBackend
+        >>> class MyHarness(BackendHarness):
+        ...     name, support, golden = "mine", Path("pins.json"), Path("golden")
+        ...     def make(self, home, provider):
+        ...         return FakeBackend("mine", home=home)
+        >>> pins = Path("pins.json").write_text('{"mine": {"classification": {"sft": "chat"}}}')
+        >>> harness = MyHarness()
+        >>> [pair.name for pair in harness.pairs()], harness.serve(Path("home"))
+        (['classification_sft'], None)
+        >>> harness.make(Path("home"), None).name
+        'mine'
     """
 
     #: The name in the support table and of the folder of golden files.
@@ -103,14 +116,16 @@ class BackendHarness(ABC):
 
     @abstractmethod
     def make(self, home: Path, provider: Provider | None) -> Backend:
-        """A new instance, as another process would build it; with a ``provider``, one that calls
-        it, with short time-outs and with its key in the variable :attr:`key_env`."""
+        """A new instance that keeps its files under ``home``, as another process would build it;
+        with a ``provider``, one that calls it, with short time-outs and with its key in the
+        variable :attr:`key_env`."""
 
     #: The environment variable that ``make`` names for the key of a provider.
     key_env: ClassVar[str] = "CONFORMANCE_KEY"
 
     def serve(self, home: Path) -> AbstractContextManager[Provider] | None:
-        """The scripted provider, where the backend calls one; ``None`` for one that calls nobody.
+        """The scripted provider, with its state under ``home``, where the backend calls one;
+        ``None`` for one that calls nobody.
 
         With a provider the suite also has its checks of faults, time-outs and keys.
         """

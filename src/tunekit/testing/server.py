@@ -22,7 +22,12 @@ class Fault(NamedTuple):
     ``kind``: ``refuse`` answers with ``status``, ``hang`` takes the request and never answers,
     ``cut`` closes the connection, ``garble`` answers with what is no JSON, ``reshape`` with JSON
     that is no answer of this API, ``slow`` answers well after ``seconds``, ``none`` at once.
-    ``worked``: whether the service did what was asked all the same.
+    ``worked``: whether the service did what was asked all the same. ``retry_after`` and ``seconds``
+    are in seconds; ``message`` is what a refusal says.
+
+    Example:
+        >>> Fault("refuse", status=429, retry_after=0.5).kind
+        'refuse'
     """
 
     kind: Literal["refuse", "hang", "cut", "garble", "reshape", "slow", "none"] = "none"
@@ -34,7 +39,12 @@ class Fault(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A request as it came."""
+    """A request as it came: ``method``, ``path``, ``headers`` by their lower-case names, ``body``.
+
+    Example:
+        >>> Recorded("POST", "/jobs", {"accept": "*/*"}, b"{}").path
+        '/jobs'
+    """
 
     method: str
     path: str
@@ -46,12 +56,17 @@ class ScriptedServer:
     """Serves a :class:`FakeService` on this machine, on a free port, while the ``with`` runs.
 
     ``script`` puts faults before the next requests whose method and path begin as given;
-    ``requests`` has all that came. ``folder`` keeps the state (a temporary one by default).
+    ``requests`` has all that came. ``folder`` keeps the state (a temporary one by default);
+    requests have to bring ``key`` as bearer token, where one is given.
 
-    >>> with ScriptedServer() as server:
-    ...     server.script("POST /jobs", Fault("refuse", status=429, retry_after=0.1))
-    ...     server.url.startswith("http://127.0.0.1:")
-    True
+    Example:
+        >>> from tunekit.testing.fake import FakeBackend
+        >>> with ScriptedServer() as server:
+        ...     server.script("GET /jobs", Fault("refuse", status=429, retry_after=0.01))
+        ...     backend = FakeBackend(home=Path("home"), endpoint=server.url)
+        ...     backend.find("no-such-run")
+        ...     [request.path for request in server.requests]
+        ['/jobs', '/jobs']
     """
 
     def __init__(self, folder: Path | None = None, *, key: str | None = None) -> None:
@@ -64,8 +79,8 @@ class ScriptedServer:
         self._lock = threading.Lock()
 
     def script(self, route: str, *faults: Fault, always: bool = False) -> None:
-        """The next requests to ``route`` (``"POST /jobs"``) meet these faults, in order, one each;
-        with ``always`` every one meets the last of them from then on."""
+        """The next requests to ``route`` (``"POST /jobs"``) meet these ``faults``, in order, one
+        each; with ``always`` every one meets the last of them from then on."""
         self._scripts[route].extend(faults)
         if always:
             self._always[route] = self._scripts[route].pop()

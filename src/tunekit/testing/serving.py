@@ -85,8 +85,8 @@ class ServedApp:
     # --- faults ---------------------------------------------------------------------------------
 
     def script(self, route: str, *faults: Fault, always: bool = False) -> None:
-        """The next requests to ``route`` (``"POST /files"``) meet these faults, in order, one each;
-        with ``always`` every one meets the last of them from then on."""
+        """The next requests to ``route`` (``"POST /files"``) meet these ``faults``, in order, one
+        each; with ``always`` every one meets the last of them from then on."""
         self._faults.script(route, *faults, always=always)
 
     def random_faults(
@@ -97,8 +97,15 @@ class ServedApp:
         kinds: Sequence[str] = ("refuse", "cut", "hang", "garble"),
         route: str | None = None,
     ) -> None:
-        """Each request to ``route`` (for an answer, without it) meets a fault with that chance: a
-        refusal (429 or 500), a cut connection, no answer, or garbage."""
+        """Each request to ``route`` (for an answer, without it) meets a fault with that ``chance``,
+        from 0 to 1: one of ``kinds``, which are a refusal (429 or 500), a cut connection, no
+        answer, or garbage. The same ``seed`` draws the same.
+
+        Example:
+            >>> from tunekit.testing.openai import OpenAIServer
+            >>> with OpenAIServer() as server:
+            ...     server.random_faults(0.3, seed=7, kinds=["refuse"])
+        """
         self._faults.by_chance(route or self.answer_route, chance, seed, kinds)
 
     def clear(self) -> None:

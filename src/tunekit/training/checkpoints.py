@@ -94,8 +94,8 @@ class Checkpoints:
                 return self._read(step)
         except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
             raise StoreError(
-                f"{path} is another one for this process than for the first ({error}). All "
-                "processes have to see the same run folder."
+                f"{path} is another one for this process than for the first ({error}). Give all "
+                "processes the same run folder."
             ) from error
 
     def _read(self, step: int) -> Checkpoint:

@@ -146,7 +146,7 @@ def solve(
     head = Head(weight, bias - mean @ weight)
     if not all(bool(torch.isfinite(one).all()) for one in head):
         raise TunekitError(
-            "the head didn't converge: its weights are not finite. Another weight_decay may help."
+            "the head didn't converge: its weights are not finite. Try another weight_decay."
         )
     return head
 

@@ -59,7 +59,8 @@ def rows_of(examples: Sequence[Example]) -> Rows:
                 rows.labels.append(label)
             case _:
                 raise ModelError(
-                    f"row {number} is no text with one label, and nothing else can be learnt here."
+                    f"row {number} is no text with one label, and nothing else can be learnt here. "
+                    "Submit again."
                 )
     return rows
 

@@ -144,7 +144,9 @@ class Recipe(_Values):
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
-            raise ModelError(f"no {path}. This isn't a run folder of the local backend.") from error
+            raise ModelError(
+                f"no {path}, so this is no run folder of the local backend. Name one that is."
+            ) from error
         except (OSError, ValidationError) as error:
             raise ModelError(
                 f"{path} is no recipe that this version reads: {error}. "

@@ -70,7 +70,8 @@ def rows_of(examples: Sequence[Example]) -> list[Row]:
     for number, (asked, target) in enumerate(examples, 1):
         if not (isinstance(asked, Passage) and isinstance(target, Marks)):
             raise ModelError(
-                f"row {number} is no text with spans, and nothing else can be learnt here."
+                f"row {number} is no text with spans, and nothing else can be learnt here. Submit "
+                "again."
             )
         for start, end, _ in target.spans:
             if not 0 <= start < end <= len(asked.text):

@@ -207,7 +207,10 @@ def _pooling(folder: Path, name: str) -> tuple[Pooling, list[str]]:
         if kind == "Pooling":
             where = str(module.get("path", ""))
             if not PLAIN_NAME.fullmatch(where):
-                raise WeightsError(f"{name}: modules.json points outside of its folder ({where}).")
+                raise WeightsError(
+                    f"{name}: modules.json points outside of its folder ({where}). Name another "
+                    "base model."
+                )
             file = f"{where}/config.json"
             return _pooling_mode(_object(folder, file, name), name), [file]
     return "mean", []

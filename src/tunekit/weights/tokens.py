@@ -83,7 +83,7 @@ def load_tokenizer(weights: BaseWeights) -> Tokenizer:
     if weights.gguf is not None:
         raise WeightsError(
             f"{weights.name}: its tokenizer is in {weights.gguf}, which isn't converted yet. "
-            "A first tune or baseline with it does that."
+            "Tune with it once, or make a baseline with it: that converts it."
         )
     if FILE in weights.files:
         way_out = "Put the model there again."

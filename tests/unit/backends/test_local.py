@@ -275,6 +275,7 @@ def test_run_is_found_where_its_home_was_moved(trained: tuple[Path, str], tmp_pa
 
 @pytest.mark.torch
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are ended otherwise there")
+@pytest.mark.own_process
 def test_killed_worker_is_interrupted_and_submit_goes_on(
     tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -362,6 +363,7 @@ def test_failed_run_says_why(tiny_encoder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
+@pytest.mark.own_process
 def test_worker_that_cannot_begin_is_an_error_with_the_end_of_its_log(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,6 +414,7 @@ def test_worker_gets_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.torch
+@pytest.mark.own_process
 def test_modules_in_the_working_folder_are_not_imported(tiny_encoder: Path, tmp_path: Path) -> None:
     Path("torch.py").write_text("raise SystemExit('not this one')")  # the tests' own folder
     backend = LocalBackend(home=tmp_path)

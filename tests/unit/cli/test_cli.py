@@ -1,78 +1,19 @@
-"""The command line, run as a user runs it, on the fake backend."""
+"""Tuning, jobs, answers and mistakes at the command line, on the fake backend."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 import tunekit
-from tunekit.cli import main
 from tunekit.testing.service import FakeService
 
-ROWS = [
-    ("Thank you, that was quick!", "praise"),
-    ("Nobody answers my letters.", "complaint"),
-    ("Very friendly on the phone.", "praise"),
-    ("I have waited for three weeks.", "complaint"),
-    ("A pleasure, as always.", "praise"),
-    ("Charged twice, and no reply.", "complaint"),
-    ("Great help with my claim.", "praise"),
-    ("The form is broken again.", "complaint"),
-]
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def values(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-class Shell:
-    """Runs the entry point in this process: what ``tunekit ...`` does in a terminal."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *words: str, stdin: str = "") -> Done:
-        self._monkeypatch.setattr(sys, "argv", ["tunekit", *words])
-        typed = io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8")), encoding="utf-8")
-        self._monkeypatch.setattr(sys, "stdin", typed)
-        self._capsys.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        else:
-            code = 0
-        return Done(code, *self._capsys.readouterr())
-
-
-@pytest.fixture
-def tunekit_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    monkeypatch.setenv("TUNEKIT_BACKEND", "fake")
-    monkeypatch.setenv("COLUMNS", "200")
-    return Shell(monkeypatch, capsys)
-
-
-@pytest.fixture
-def messages(tmp_path: Path) -> Path:
-    path = tmp_path / "messages.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("Text", "Intent"), *ROWS])
-    return path
-
+from .shell import ROWS, Shell
 
 COLUMNS = ("-c", "text=Text", "-c", "label=Intent")
 

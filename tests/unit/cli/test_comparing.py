@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 import tunekit
 from tunekit import Classification, Dataset
-from tunekit.cli import main
+
+from .shell import Shell
 
 TEXTS = [
     (f"{start} {thing}", label)
@@ -24,37 +24,6 @@ TEXTS = [
         ("great work on that", "praise"),
     )
 ]
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Shell:
-    """Runs the entry point in this process: what ``tunekit ...`` does in a terminal."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *words: str | Path) -> Done:
-        self._monkeypatch.setattr(sys, "argv", ["tunekit", *map(str, words)])
-        self._capsys.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        else:
-            code = 0
-        return Done(code, *self._capsys.readouterr())
-
-
-@pytest.fixture
-def tunekit_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    monkeypatch.setenv("TUNEKIT_BACKEND", "fake")
-    monkeypatch.setenv("COLUMNS", "200")
-    return Shell(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -79,7 +48,7 @@ def models(rows: Path, tmp_path: Path) -> list[str]:
 def test_a_rule_is_made_and_saved(tunekit_command: Shell, rows: Path, tmp_path: Path) -> None:
     saved = tmp_path / "rule"
     done = tunekit_command("baseline", rows, "--backend", "trivial", "--save", saved)
-    assert done.code == 0 and f"Saved in {saved}: <Model trivial" in done.out
+    assert done.code == 0 and done.out == f"Saved in {saved}: a trivial model on trivial.\n"
     assert tunekit.load(saved).predict("x").label == "praise"
     told = tunekit_command(
         "baseline", rows, "--backend", "trivial", "--save", f"{saved}2", "--json"

@@ -1,4 +1,5 @@
-"""The page that lists the formats says what ``list_formats()`` says."""
+"""The pages about files speak of every format that ``list_formats()`` lists. The table of formats
+itself is computed, see ``tests/docs/test_tables.py``."""
 
 from __future__ import annotations
 
@@ -6,30 +7,12 @@ from pathlib import Path
 
 import tunekit
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "read-what-you-have.md"
-
-
-def table() -> list[str]:
-    """The formats as the page shows them."""
-    formats = tunekit.list_formats()
-    every = len(formats["examples"].shapes)
-    rows = [
-        ("format", "shapes", "direction", "has no place for", "comes back changed"),
-        ("---",) * 5,
-    ]
-    for name, one in formats.items():
-        shapes = "every" if len(one.shapes) == every else ", ".join(one.shapes)
-        rows.append((f"`{name}`", shapes, one.direction, ", ".join(one.loses), one.changes))
-    return [f"| {' | '.join(cell or '–' for cell in row)} |" for row in rows]
-
-
-def test_the_page_has_the_table_of_formats() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    shown = [line for line in text.splitlines() if line.startswith("|")]
-    assert shown == table()
+HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "how-to"
+PAGES = ("read-what-you-have.md", "read-annotation-files.md")
 
 
 def test_every_other_layout_is_spoken_of() -> None:
-    prose = PAGE.read_text(encoding="utf-8").partition("## All formats")[0].lower()
+    texts = ((HOW_TO / page).read_text(encoding="utf-8") for page in PAGES)
+    prose = "\n".join(text.partition("## All formats")[0] for text in texts).lower()
     for name in tunekit.list_formats():
         assert name in prose or name.removesuffix("-ranking") in prose or name == "examples", name

@@ -14,7 +14,7 @@ from ...planning import Estimate, Route, Setup, Work
 from ...prompted import Compiled, tokens_of
 from ...shapes import Input, Outcome, Shape, Turns
 from ...tasks.base import Task
-from ..abilities import Price
+from ..abilities import Called, Price
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..keys import Key
 from ..once import find_started, submit_once
@@ -153,6 +153,9 @@ class AnthropicBackend:
     def options(self) -> Mapping[str, Any]:
         return dict(self._options)
 
+    def calls(self) -> Sequence[Called]:
+        return (Called(self._wire.base_url, self._wire.key.variable),)
+
     def routes(self, model: str) -> Sequence[Route]:
         return (ROUTE,)
 
@@ -175,7 +178,10 @@ class AnthropicBackend:
 
     def poll(self, ref: Ref) -> Status:
         if not self._folder(ref).parent.is_dir():
-            raise NotFound(f"no run {ref!r} in {self._home / 'runs'}.", backend=self.name)
+            raise NotFound(
+                f"no run {ref!r} in {self._home / 'runs'}. Set TUNEKIT_HOME to where it is.",
+                backend=self.name,
+            )
         if self.find(ref) is None:
             return Status(State.INTERRUPTED, "not compiled")
         return Status(State.SUCCEEDED, "compiled")
@@ -234,7 +240,9 @@ class AnthropicBackend:
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         if Shape.CHAT not in task.offers:
-            raise UnsupportedTask(f"{self.name} answers chats, and {task.kind} offers none here.")
+            raise UnsupportedTask(
+                f"{self.name} answers chats, and {task.kind} offers none here. Take another one."
+            )
         return ModelRef(self.name, model)
 
     def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:

@@ -20,6 +20,7 @@ from ...durable import disk_errors
 from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
 from ...shapes import Failure, Input, Outcome
 from ..base import Journal, Ref, State, Status, Step
+from ..http_errors import ADVICE
 from ..portions import in_files
 from .bodies import Asking, body_for, outcome_of
 from .wire import Wire, field
@@ -158,7 +159,9 @@ def _created(batch: Mapping[str, Any], wire: Wire) -> datetime:
     try:
         moment = datetime.fromisoformat(told)
     except ValueError as error:
-        raise MalformedAnswer(f"{told!r:.40} is no time.", backend=wire.backend) from error
+        raise MalformedAnswer(
+            f"{told!r:.40} is no time. {ADVICE[MalformedAnswer]}", backend=wire.backend
+        ) from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

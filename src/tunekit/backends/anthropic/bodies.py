@@ -168,7 +168,7 @@ def outcome_of(answer: Mapping[str, Any], asked: Input, wire: Wire, structured: 
         if isinstance(one, dict) and one.get("type") == "text" and isinstance(one.get("text"), str)
     ]
     if not texts:
-        raise MalformedAnswer("the answer says nothing.", backend=wire.backend)
+        raise MalformedAnswer("the answer says nothing. Ask again.", backend=wire.backend)
     said = "".join(texts)
     if asked.choices:
         # Of a closed set, white space around an answer is no part of it.

@@ -18,6 +18,7 @@ from ...shapes import Shape
 from ...tasks.base import Task
 from ...training.folder import RunFolder
 from ...weights import known_family
+from ..abilities import Called
 from ..base import Event, Journal, ModelRef, Ref, State, Status, Trained
 from ..http import HttpClient
 from ..huggingface.answering import ServedBackend
@@ -138,6 +139,11 @@ class AutoTrainBackend(ServedBackend):
         """The options that differ from their defaults."""
         return dict(self._options)
 
+    def calls(self) -> Sequence[Called]:
+        server = () if self._server is None else (Called(self._server, None),)
+        hub = () if self._server_folder else (self._hub.called,)
+        return (*server, *hub, *super().calls())
+
     @cached_property
     def _runner(self) -> Runner:
         common: dict[str, Any] = {
@@ -227,13 +233,15 @@ class AutoTrainBackend(ServedBackend):
                 status = self._runner.look(names)
                 if status.state is not State.SUCCEEDED:
                     raise BackendError(
-                        f"{ref} has no model: it is {status.state}.", backend=self.name
+                        f"{ref} has no model: it is {status.state}. See job.events().",
+                        backend=self.name,
                     )
                 self._bring_home(run, names)
                 result = run.result() or {}
             if result.get("status") != "succeeded":
                 raise BackendError(
-                    f"{ref} has no model: it is {result.get('status')}.", backend=self.name
+                    f"{ref} has no model: it is {result.get('status')}. See job.events().",
+                    backend=self.name,
                 )
             self._tidy(run, names)
         return Trained(
@@ -377,7 +385,7 @@ def _begun(run: RunFolder, attempt: int = 1) -> str:
         record = orjson.loads((run.path / "job.json").read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise NotFound(
-            f"no record of run {run.path.name} ({error}).", backend="autotrain"
+            f"no record of run {run.path.name} ({error}). Submit again.", backend="autotrain"
         ) from error
     sent = [str(step["at"]) for step in record.get("steps", ()) if step["name"] == "created"]
     return sent[min(attempt, len(sent)) - 1] if sent else str(record["created"])

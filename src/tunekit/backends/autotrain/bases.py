@@ -215,4 +215,6 @@ def local_base(backend: str, model: str) -> Base | None:
         return read_base(str(folder.resolve()), folder.resolve())
     if model in CATALOGUE or model in HOSTED or HUB_ID.fullmatch(model):
         return None
-    raise ConfigError(f"{backend}: {model!r} is neither a folder nor a name on the Hub.")
+    raise ConfigError(
+        f"{backend}: {model!r} is neither a folder nor a name on the Hub. Give one of them."
+    )

@@ -92,7 +92,7 @@ def copy_model(folder: Path, target: Path, backend: str) -> None:
         for name in names:
             shutil.copyfile(folder / name, target / name)
     if not any(name.endswith(".safetensors") for name in names):
-        raise BackendError(f"there are no weights in {folder}.", backend=backend)
+        raise BackendError(f"there are no weights in {folder}. Train again.", backend=backend)
 
 
 def scrub(folder: Path, key: Key) -> bool:

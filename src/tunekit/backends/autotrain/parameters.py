@@ -188,7 +188,7 @@ def _shares(backend: str, applied: Mapping[str, Any], devices: int) -> tuple[int
     parts += [f"{devices} devices"] if devices > 1 else []
     raise HyperparameterError(
         f"{backend}: batch_size={rows} can't be divided by {' and '.join(parts)}. It counts the "
-        "rows of one step, on all devices together."
+        "rows of one step, on all devices together: give a multiple."
     )
 
 

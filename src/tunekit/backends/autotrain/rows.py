@@ -139,11 +139,15 @@ def write_rows(rows: Rows, source: Path, target: Path) -> int:
             except (ValueError, TypeError) as error:
                 refused.append(Finding("not-written", "error", f"{error}.", row=number))
     if refused:
-        raise DataError(f"{source.name}: rows that AutoTrain can't be given:", refused)
+        raise DataError(
+            f"{source.name}: rows that AutoTrain can't be given. Mend them, or leave them out with "
+            "data.filter(…):",
+            refused,
+        )
     if not count:
         raise DataError(
             f"{source.name}: nothing is left to train on: no row has a word in it, or none says "
-            "that one option is better than another."
+            "that one option is better than another. Add rows that do."
         )
     return count
 

@@ -137,7 +137,7 @@ class ServerRunner:
         if not lines and not self.started(names):
             raise NotFound(
                 f"the server knows nothing of {names.project}: it was started again, or is "
-                "another one.",
+                "another one. Check endpoint, or submit again.",
                 backend=self.client.backend,
             )
         return Status(State.CANCELLED, "ended, no weights")

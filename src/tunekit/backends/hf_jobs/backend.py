@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from ...errors import BackendError, Conflict, TunekitError
 from ...planning import Estimate, Setup, Work
 from ...training.folder import RunFolder
 from ...training.recipe import Precision, Sharding, Writing
+from ..abilities import Called
 from ..base import Event, Journal, Ref, State, Status, Trained
 from ..huggingface.answering import ServedBackend
 from ..huggingface.hub import TOKEN_ENV, Hub
@@ -141,6 +142,9 @@ class HfJobsBackend(ServedBackend):
     def options(self) -> Mapping[str, Any]:
         """The options that differ from their defaults."""
         return dict(self._options)
+
+    def calls(self) -> Sequence[Called]:
+        return (self._hub.called, *super().calls())
 
     # --- before it is paid for ------------------------------------------------------------------
 
@@ -311,7 +315,8 @@ class HfJobsBackend(ServedBackend):
                 ending = self._ending(ref, one)
                 if ending is None or not ending.succeeded:
                     raise BackendError(
-                        f"job {ref} has no model: {self._why(ref, one.status.message, ending)}",
+                        f"job {ref} has no model: {self._why(ref, one.status.message, ending)} See "
+                        "job.events().",
                         backend=self.name,
                     )
                 take_home(self._hub, repo, place, ending, run)

@@ -15,6 +15,7 @@ import orjson
 
 from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
 from ..base import Event, Journal, Ref, State, Status
+from ..http_errors import ADVICE
 from ..huggingface.hub import Hub
 from .bundle import BOOTSTRAP
 from .job import MARK
@@ -79,7 +80,9 @@ def place_of(one: JobInfo, namespace: str, backend: str) -> tuple[str, str, str]
     run, attempt = labels.get(RUN), labels.get(ATTEMPT)
     # Both become paths, and whoever may start jobs there could have written them.
     if not (run and RUN_ID.fullmatch(run) and attempt and attempt.isdecimal()):
-        raise NotFound(f"job {one.id} carries no label {RUN!r}: it is no run.", backend=backend)
+        raise NotFound(
+            f"job {one.id} carries no label {RUN!r}: it is no run. Check its id.", backend=backend
+        )
     return run, repo_of(namespace, run), f"attempts/{attempt}"
 
 
@@ -159,7 +162,10 @@ class Attempt:
     def _ref(self, one: JobInfo) -> Ref:
         told: Any = one.id
         if not isinstance(told, str) or not told:
-            raise MalformedAnswer("the answer has no id of a job.", backend=self._hub.backend)
+            raise MalformedAnswer(
+                f"the answer has no id of a job. {ADVICE[MalformedAnswer]}",
+                backend=self._hub.backend,
+            )
         return f"{self._namespace}/{one.id}"
 
 
@@ -177,7 +183,7 @@ def job(hub: Hub, ref: Ref) -> JobInfo:
     """A job as it is now."""
     namespace, _, name = ref.partition("/")
     if not namespace or not name:
-        raise InvalidRequest(f"no job {ref!r}. A ref is NAMESPACE/ID.", backend=hub.backend)
+        raise InvalidRequest(f"no job {ref!r}. Give NAMESPACE/ID.", backend=hub.backend)
     return hub.read(
         f"looking at job {ref}", lambda api: api.inspect_job(job_id=name, namespace=namespace)
     )

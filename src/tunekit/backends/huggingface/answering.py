@@ -9,6 +9,7 @@ from typing import Any
 
 from ...shapes import Failure, Input, Outcome, Said
 from ...training.card import Artifact, read_card
+from ..abilities import Called
 from ..base import ModelRef
 from ..trainer.backend import TrainerBackend
 from ..trainer.recipes import check_writing
@@ -25,6 +26,10 @@ class ServedBackend(TrainerBackend):
     def serve(self, url: str, token_env: str | None, *, timeout: float, retries: int) -> None:
         """Ask an Inference Endpoint or a TGI from now on: see :class:`.serving.Served`."""
         self._served = Served(self.name, url, token_env, timeout=timeout, retries=retries)
+
+    def calls(self) -> Sequence[Called]:
+        """Where its models are served, if that was said."""
+        return () if self._served is None else (self._served.called,)
 
     async def predict(self, ref: ModelRef, inputs: Sequence[Input]) -> list[Outcome]:
         card = self._served_card(ref)

@@ -30,6 +30,7 @@ from ...errors import (
     StoreError,
     TunekitError,
 )
+from ..abilities import Called
 from ..http_errors import ADVICE, RAISED_BY_HTTPX, address, failure, refusal
 from ..keys import Key
 from ..retrying import patiently
@@ -111,6 +112,11 @@ class Hub:
         from huggingface_hub import constants
 
         return str(constants.ENDPOINT)
+
+    @property
+    def called(self) -> Called:
+        """Whom it calls; raises what :attr:`endpoint` raises."""
+        return Called(self.endpoint, self.key.variable)
 
     def api(self) -> HfApi:
         """An HfApi with the endpoint and token of now; use it inside :meth:`errors`.

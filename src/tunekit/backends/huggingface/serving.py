@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying
 from ...errors import MalformedAnswer, UnsupportedTask
 from ...shapes import Failure, Input, Marks, Outcome, Passage, Said, Shape, Span, Turns, Weights
 from ...training.recipe import Writing
+from ..abilities import Called
 from ..http_errors import ADVICE, address
 from ..many import ask_many
 from ..sdk import NO_KEY
@@ -67,6 +68,11 @@ class Served:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._backend!r}, {self._url!r})"
+
+    @property
+    def called(self) -> Called:
+        """Whom it calls."""
+        return self._hub.called
 
     async def predict(
         self, shape: Shape, labels: Sequence[str], inputs: Sequence[Input], writing: Writing

@@ -204,7 +204,8 @@ class LocalBackend(TrainerBackend):
         result = run.result()
         if result is None or result.get("status") != "succeeded":
             raise BackendError(
-                f"run {ref} has no model: it is {self.poll(ref).state}.", backend=self.name
+                f"run {ref} has no model: it is {self.poll(ref).state}. See job.events().",
+                backend=self.name,
             )
         return self.trained_of(ref, result)
 

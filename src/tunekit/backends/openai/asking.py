@@ -11,6 +11,7 @@ import orjson
 from ...errors import InvalidRequest, MalformedAnswer
 from ...formats.openai_completions import STOP, prompt_of
 from ...shapes import Failure, Input, Outcome, Said, Turns
+from ..http_errors import ADVICE
 from ..many import ask_many, until_readable
 from . import decisions
 from .label_odds import Token, label_odds, tokens_in
@@ -117,7 +118,9 @@ def outcome_of(answer: Mapping[str, Any], asked: Input, wire: Wire) -> Outcome:
     choices = answer.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(first, dict):
-        raise MalformedAnswer("the answer has no choices.", backend=wire.backend)
+        raise MalformedAnswer(
+            f"the answer has no choices. {ADVICE[MalformedAnswer]}", backend=wire.backend
+        )
     match first:
         case {"finish_reason": "length"}:
             return Failure("cut-short", "the answer reached the limit of tokens. Raise max_tokens.")
@@ -131,7 +134,7 @@ def outcome_of(answer: Mapping[str, Any], asked: Input, wire: Wire) -> Outcome:
             # Cut at the stop sequence by the server; a line end before that is the answer's own.
             return _said(asked, said.removeprefix(" ").removesuffix(STOP), None)
         case _:
-            raise MalformedAnswer("the answer says nothing.", backend=wire.backend)
+            raise MalformedAnswer("the answer says nothing. Ask again.", backend=wire.backend)
 
 
 def _said(asked: Turns, said: str, logprobs: Any) -> Said:

@@ -14,7 +14,7 @@ from ...errors import ConfigError, Conflict, NotFound, PermissionDenied, Unsuppo
 from ...planning import Estimate, Route, Setup, Work
 from ...shapes import Input, Outcome, Shape
 from ...tasks.base import Task
-from ..abilities import Price, Source
+from ..abilities import Called, Price, Source
 from ..base import Event, Journal, ModelRef, Ref, Status, Trained
 from ..choose import who_else_trains
 from ..keys import Key
@@ -178,6 +178,9 @@ class OpenAIBackend:
     def options(self) -> Mapping[str, Any]:
         return dict(self._options)
 
+    def calls(self) -> Sequence[Called]:
+        return (Called(self._wire.base_url, self._wire.key.variable),)
+
     def routes(self, model: str) -> Sequence[Route]:
         return routes_of(model)
 
@@ -271,7 +274,7 @@ class OpenAIBackend:
     def _delete(self, file: str) -> None:
         """Delete a file, unless a job that isn't over works on it: the API itself would let it."""
         if jobs.uses(self._wire, file):
-            raise Conflict(f"a job uses {file}.", backend=self.name)
+            raise Conflict(f"a job uses {file}. Try again once it is over.", backend=self.name)
         delete_file(self._wire, file)
 
     # --- answers --------------------------------------------------------------------------------
@@ -295,7 +298,9 @@ class OpenAIBackend:
 
     def zero_shot(self, task: Task, model: str) -> ModelRef:
         if Shape.CHAT not in task.offers:
-            raise UnsupportedTask(f"{self.name} answers chats, and {task.kind} offers none here.")
+            raise UnsupportedTask(
+                f"{self.name} answers chats, and {task.kind} offers none here. Take another one."
+            )
         return ModelRef(self.name, model)
 
     def price_of(self, ref: ModelRef, inputs: Sequence[Input], said: Sequence[str]) -> Price:
@@ -349,4 +354,6 @@ def _check_whose(backend: str, given: Mapping[str, Any]) -> None:
     """Raise ConfigError for an organisation or project that no header can name."""
     for option in ("organization", "project"):
         if given[option] is not None and not given[option].isascii():
-            raise ConfigError(f"{backend}: {option} is an id such as 'org-…', of ASCII letters.")
+            raise ConfigError(
+                f"{backend}: {option} is no id. Give one such as 'org-…', of ASCII letters."
+            )

@@ -13,6 +13,7 @@ import orjson
 
 from ...errors import MalformedAnswer
 from ...shapes import Failure, Input, Outcome, Said, Turns
+from ..http_errors import ADVICE
 from .wire import Wire
 
 __all__ = ["DEFAULT_MODEL", "body_of", "outcome_of"]
@@ -72,7 +73,9 @@ def outcome_of(answer: Mapping[str, Any], asked: Input, wire: Wire) -> Outcome:
         case [{"type": "choice", "choice": str(label)}]:
             return Said(label)
         case _:
-            raise MalformedAnswer("the answer holds no decision.", backend=wire.backend)
+            raise MalformedAnswer(
+                f"the answer holds no decision. {ADVICE[MalformedAnswer]}", backend=wire.backend
+            )
 
 
 def _odds(told: list[Any]) -> dict[str, float] | None:

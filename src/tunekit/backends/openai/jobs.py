@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import Conflict, InvalidRequest, MalformedAnswer, NotFound
 from ...planning import Work
 from ..base import Event, Journal, Ref, State, Status
+from ..http_errors import ADVICE
 from .files import LARGEST, file_name, file_named, send_file
 from .hosts import Host
 from .methods import AUTO, body_of, portable
@@ -254,7 +255,9 @@ def _event(wire: Wire, one: Any) -> Event:
     try:
         at = datetime.fromtimestamp(field(one, "created_at", int, wire), UTC)
     except (OverflowError, ValueError, OSError) as error:
-        raise MalformedAnswer(f"an event is of no time ({error}).", backend=wire.backend) from error
+        raise MalformedAnswer(
+            f"an event is of no time ({error}). {ADVICE[MalformedAnswer]}", backend=wire.backend
+        ) from error
     moment = at.isoformat(timespec="milliseconds")
     if one.get("type") == "metrics" and isinstance(data, dict):
         return Event(moment, "metric", message, data)

@@ -86,7 +86,9 @@ def checked(backend: str, route: Route, given: Mapping[str, Any]) -> dict[str, A
     known = {*own, "seed", "suffix"}
     for name, value in given.items():
         if name == "beta" and name not in known:
-            raise HyperparameterError(f"{backend}: 'beta' belongs to method 'dpo'.")
+            raise HyperparameterError(
+                f"{backend}: 'beta' belongs to method 'dpo'. Leave it out, or take method='dpo'."
+            )
         if name not in known:
             way_out = _INSTEAD.get(name) or did_you_mean(name, known)
             raise HyperparameterError(f"{backend}: there is no {name!r} here. {way_out}")

@@ -89,7 +89,7 @@ class TrainerBackend:
         if route not in ways:
             there = ", ".join(f"{one.method!r} for {one.shape}" for one in ways)
             raise UnsupportedTask(
-                f"{self.name}: no method {route.method!r} for {route.shape}; there is {there}."
+                f"{self.name}: no method {route.method!r} for {route.shape}. There is {there}."
             )
         weights = base_weights(work.model, home=self._home)
         require_family(weights, family_of(route.shape), f"method {route.method!r}")
@@ -134,7 +134,10 @@ class TrainerBackend:
         """
         folder = self._home / "runs" / Path(ref).name
         if not folder.is_dir():
-            raise NotFound(f"no run {ref!r} in {folder.parent}.", backend=self.name)
+            raise NotFound(
+                f"no run {ref!r} in {folder.parent}. Set TUNEKIT_HOME to where it is.",
+                backend=self.name,
+            )
         return RunFolder(folder)
 
     # --- answering ------------------------------------------------------------------------------
@@ -167,8 +170,8 @@ class TrainerBackend:
         if shape is None:
             raise UnsupportedTask(
                 f"{self.name}: {model!r} gives no answers to {task.kind} without training; it does "
-                "for classification and for choosing between options. A language model, such as "
-                f"{LANGUAGE_MODEL!r}, answers all."
+                "for classification and for choosing between options. Name a language model, such "
+                f"as {LANGUAGE_MODEL!r}, which answers all."
             )
         weights = base_weights(model, home=self._home)
         require_family(weights, family_of(shape), "an answer without training")

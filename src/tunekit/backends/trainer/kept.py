@@ -76,7 +76,9 @@ def check_kept(folder: Path) -> None:
     for name in manifest.files:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
-            raise ModelError(f"{folder / MANIFEST} points outside of its folder ({name}).")
+            raise ModelError(
+                f"{folder / MANIFEST} points outside of its folder ({name}). Save the model again."
+            )
     if CARD not in manifest.files:
         raise ModelError(f"{folder / MANIFEST} has no {CARD}. Save the model again.")
     try:

@@ -174,7 +174,7 @@ class Models:
             return Path(where)
         if kind in KEPT:
             return self._home / KEPT[kind] / Path(where).name / "artifact"
-        raise ModelError(f"no model {model!r} on this machine. A ref is run:ID, or a folder.")
+        raise ModelError(f"no model {model!r} on this machine. Give run:ID, or a folder.")
 
     def _base(self, recipe: Recipe, own: Path) -> Path:
         """The base weights of a recipe, found again in the model's ``own`` folder or by name where

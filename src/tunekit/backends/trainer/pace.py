@@ -30,7 +30,7 @@ from ...training.timings import machine_name
 from ...training.tuning_costs import Tuning, tuning_memory, tuning_seconds
 from .recipes import Machine
 
-__all__ = ["Basis", "basis", "expected_device"]
+__all__ = ["Basis", "basis", "expected_device", "likely_precision", "nvidia_driver"]
 
 #: Earlier runs that are looked at, and those of them that count, the newest first.
 LOOKED_AT, COUNTED = 40, 5
@@ -93,7 +93,7 @@ def basis(
         )
     if device != "cpu":
         return None
-    precision = machine.precision if machine.precision != "auto" else _likely_precision()
+    precision = machine.precision if machine.precision != "auto" else likely_precision()
     return Basis(_glanced(machine), precision, "no run on this machine yet: rough")
 
 
@@ -105,8 +105,12 @@ def expected_device(wanted: str) -> str:
         build = metadata.version("torch")
     except metadata.PackageNotFoundError:
         return "cpu"
-    driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
-    return "cuda" if driver and not build.endswith("+cpu") else "cpu"
+    return "cuda" if nvidia_driver() and not build.endswith("+cpu") else "cpu"
+
+
+def nvidia_driver() -> bool:
+    """Whether there is a driver for a GPU, as far as that is seen without torch."""
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
 # --- from earlier runs ----------------------------------------------------------------------------
@@ -244,7 +248,7 @@ def _glance() -> float:
     return float(STEP ** round(math.log(REFERENCE_RATE / rate, STEP)))
 
 
-def _likely_precision() -> str:
+def likely_precision() -> str:
     """What ``"auto"`` will be on this CPU: bf16 where it multiplies matrices in it."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")

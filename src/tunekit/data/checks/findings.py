@@ -22,7 +22,8 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 class Findings(tuple[Finding, ...]):
-    """All findings about a data set, in row order. Prints one a line.
+    """All findings about a data set, in row order. Prints one a line. Made by
+    :meth:`Dataset.check`.
 
     ``figures`` has facts about the set by name, such as ``repeated_rows``. ``counts`` has the
     number of findings of each code, those included that are too many to be listed.
@@ -93,6 +94,13 @@ class Findings(tuple[Finding, ...]):
         Args:
             width: columns of the table.
             each: findings that are shown of each code.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> rows = [{"text": "", "label": "a"}, {"text": "x", "label": "b"}]
+            >>> found = Dataset.from_rows(rows, Classification()).check()
+            >>> "empty-text" in found.to_table(width=60, each=1)
+            True
         """
         from .table import table
 
@@ -124,6 +132,13 @@ class Findings(tuple[Finding, ...]):
         Raises:
             InputError: the rows have a column of that name.
             DataChanged: the source isn't what it was.
+
+        Example:
+            >>> from tunekit import Classification, Dataset
+            >>> rows = [{"text": "", "label": "a"}, {"text": "x", "label": "b"}]
+            >>> found = Dataset.from_rows(rows, Classification()).check()
+            >>> [[one["code"] for one in row["findings"]] for row in found.annotated()]
+            [['empty-text'], []]
         """
         if self._data is None:
             return

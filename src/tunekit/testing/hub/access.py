@@ -25,6 +25,10 @@ class User:
         orgs: organisations they belong to, namespaces as well.
         role: what the token may.
         email: of the account.
+
+    Example:
+        >>> User("tester", orgs=("team",)).owns("team")
+        True
     """
 
     name: str
@@ -33,7 +37,7 @@ class User:
     email: str | None = None
 
     def owns(self, namespace: str) -> bool:
-        """Whether that namespace is one of theirs."""
+        """Whether that ``namespace`` is one of theirs."""
         return namespace == self.name or namespace in self.orgs
 
 

@@ -75,8 +75,9 @@ class HubServer(ServedApp):
     Example:
         >>> with HubServer() as server:
         ...     server.script("POST /api/jobs", Fault("refuse", status=429))
-        ...     server.url.startswith("http://127.0.0.1:")
-        True
+        ...     revision = server.put("tester/notes", {"README.md": "Hello"})
+        ...     server.files("tester/notes")["README.md"].read_text()
+        'Hello'
     """
 
     behaviour = BEHAVIOUR
@@ -150,7 +151,14 @@ class HubServer(ServedApp):
         kind: str = "model",
         private: bool = False,
     ) -> str:
-        """Commit files to a repository, made if it isn't there; the new revision."""
+        """Commit files to a repository, made if it isn't there; gives the new revision.
+
+        Args:
+            id: ``"user/name"``.
+            files: contents, or files of this machine, by their paths in the repository.
+            kind: ``"model"``, ``"dataset"`` or ``"space"``.
+            private: a new repository is.
+        """
         return repos.put(self._state, kind, id, files, private=private)
 
     def repos(self) -> list[dict[str, Any]]:
@@ -161,7 +169,13 @@ class HubServer(ServedApp):
         ]
 
     def files(self, id: str, *, kind: str = "model", revision: str = "main") -> dict[str, Path]:
-        """The files of a repository, each with the place of its content."""
+        """The files of a repository, each with the place of its content.
+
+        Args:
+            id: ``"user/name"``.
+            kind: ``"model"``, ``"dataset"`` or ``"space"``.
+            revision: a branch or commit.
+        """
         commit = self._state.repos[kind, id].at(revision)
         return {path: self._state.blob(kept.sha256) for path, kept in commit.files.items()}
 

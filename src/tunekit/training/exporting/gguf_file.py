@@ -18,6 +18,7 @@ from .files import write_json
 __all__ = ["check_gguf", "settle_tokens"]
 
 TEMPLATE, ADDS_BEGIN = "tokenizer.chat_template", "tokenizer.ggml.add_bos_token"
+WAY_OUT = "Export it again; kind='safetensors' writes it for other servers."
 
 
 def settle_tokens(folder: Path) -> None:
@@ -43,17 +44,22 @@ def check_gguf(file: Path, folder: Path) -> None:
         reader = GGUFReader(file)
         said = {name: _content(reader, name) for name in (TEMPLATE, ADDS_BEGIN)}
     except (OSError, ValueError, IndexError, KeyError) as error:
-        raise ModelError(f"{file.name} can't be read again ({first_line(error)}).") from error
+        raise ModelError(
+            f"{file.name} can't be read again ({first_line(error)}). {WAY_OUT}"
+        ) from error
     if said[TEMPLATE] != (folder / "chat_template.jinja").read_text("utf-8"):
-        raise ModelError(f"{file.name} has another chat template than the model.")
+        raise ModelError(f"{file.name} has another chat template than the model. {WAY_OUT}")
     if said[ADDS_BEGIN] is not False:
         raise ModelError(
-            f"{file.name} lets a token be put before every prompt, and training had none there."
+            f"{file.name} lets a token be put before every prompt, and training had none there. "
+            f"{WAY_OUT}"
         )
     numbers = sum(int(one.n_elements) for one in reader.tensors)
     expected = _numbers(folder)
     if numbers < expected:
-        raise ModelError(f"{file.name} has {numbers:,} weights, and the model has {expected:,}.")
+        raise ModelError(
+            f"{file.name} has {numbers:,} weights, and the model has {expected:,}. {WAY_OUT}"
+        )
 
 
 def _content(reader: Any, name: str) -> Any:

@@ -28,7 +28,7 @@ CPU_TOKENS, GPU_TOKENS = 8_192, 131_072
 #: Rows at once: more bring nothing on a CPU.
 CPU_ROWS, GPU_ROWS = 64, 256
 #: So few rows wait for those of other batches.
-FEW = 8
+FEW = 24
 
 
 class Written(NamedTuple):
@@ -77,7 +77,7 @@ def write(
         parts = with_less(partial(_in_parts, kind, model, module, some, writing, left), len(some))
         at = iter(places)
         waiting += [([next(at) for _ in part.written], part) for part in parts]
-        if not more or sum(len(part.open) for _, part in waiting) > CPU_ROWS // 2:
+        if not more or sum(len(part.open) for _, part in waiting) > CPU_ROWS:
             found |= _finished(waiting)
             waiting = []
         if progress is not None:

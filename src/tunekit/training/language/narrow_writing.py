@@ -3,7 +3,7 @@
 bf16 moves the odds of tokens by a little. How little is measured on some of the very answers, in
 both precisions: how far the lead of the token taken over the next best moves. An answer all of
 whose leads are larger than twice the most that was seen is the one that fp32 gives. The others are
-read once more in fp32, and written anew where that takes another token anywhere.
+read once more in fp32, and written anew from where that takes another token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..batches import within
 from ..memory import with_less
 from ..padding import pad
 from .generation import Prompt, Written, write
-from .language_model import LanguageModel, narrowed
+from .language_model import LanguageModel, narrowed, with_cache
+from .prompts import begun_together
 
 __all__ = ["narrow_copy", "write_many"]
 
@@ -27,7 +28,9 @@ __all__ = ["narrow_copy", "write_many"]
 SPREAD = CLOSEST = 8
 #: How much further than the worst of their leads another one may move.
 MARGIN = 2.0
-CPU_TOKENS, GPU_TOKENS = 2_048, 32_768
+#: Tokens that are read at once. Few, so that rows of a batch are of about one length: what fills
+#: them up costs as much as what is read.
+CPU_TOKENS, GPU_TOKENS = 1_024, 32_768
 
 
 def narrow_copy(module: Any) -> Any:
@@ -64,10 +67,21 @@ def write_many(
     unread = [place for place in doubtful if place not in known]
     known |= dict(zip(unread, _leads(model, model.module, prompts, found, unread), strict=True))
     again = [place for place in sorted(known) if float(known[place].min()) <= 0]
-    anew = write(model, model.module, [prompts[place] for place in again])
-    for place, one in zip(again, anew, strict=True):
-        found[place] = one
+    right = [_right(found[place].ids, known[place]) for place in again]
+    rest = [
+        Prompt([*prompts[place].ids, *ids], prompts[place].room - len(ids))
+        for place, (ids, _) in zip(again, right, strict=True)
+    ]
+    anew = write(model, model.module, rest)
+    for place, (ids, lead), one in zip(again, right, anew, strict=True):
+        found[place] = Written([*ids, *one.ids], one.ended, min(lead, one.lead))
     return found
+
+
+def _right(ids: Sequence[int], leads: torch.Tensor) -> tuple[Sequence[int], float]:
+    """The tokens before the first that isn't what fp32 takes, and the least of their leads."""
+    end = int((leads <= 0).int().argmax())
+    return ids[:end], float(leads[:end].min()) if end else float("inf")
 
 
 def _leads(
@@ -100,12 +114,23 @@ def _read(
     found = []
     for start in range(0, len(rows), at_once):
         some = rows[start : start + at_once]
-        ids = pad([asked + said for asked, said in some], model.device, filler=model.speech.filler)
+        shared, cache = begun_together(model, module, [asked for asked, _ in some])
+        rest = [(asked + said)[shared:] for asked, said in some]
+        ids = pad(rest, model.device, filler=model.speech.filler).ids
+        begun = min(len(asked) for asked, _ in some) - 1 - shared
+        tokens = torch.arange(ids.shape[1], device=model.device)
         with torch.inference_mode():
             # Filled up on the right, where no token looks.
-            odds = module(input_ids=ids.ids, use_cache=False).logits
+            odds = module(
+                input_ids=ids,
+                position_ids=shared + tokens[None],
+                use_cache=True,
+                logits_to_keep=tokens[begun:],
+                **with_cache(module, cache),
+            ).logits
             for row, (asked, said) in enumerate(some):
-                where = odds[row, len(asked) - 1 : len(asked) + len(said) - 1].float()
+                first = len(asked) - 1 - shared - begun
+                where = odds[row, first : first + len(said)].float()
                 taken = torch.tensor(said, device=model.device)[:, None]
                 own = where.gather(1, taken)[:, 0]
                 others = where.scatter(1, taken, float("-inf")).amax(1)

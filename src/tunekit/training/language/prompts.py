@@ -10,7 +10,7 @@ import torch
 from .beginnings import shared_beginning
 from .language_model import LanguageModel, with_cache
 
-__all__ = ["Begun", "begin", "next_logits"]
+__all__ = ["Begun", "begin", "begun_together", "next_logits"]
 
 
 class Begun(NamedTuple):
@@ -30,14 +30,7 @@ def begin(model: LanguageModel, module: Any, prompts: Sequence[list[int]]) -> Be
         module: that computes.
         prompts: token ids, one prompt or more.
     """
-    from transformers import DynamicCache
-
-    cache = DynamicCache(config=module.config)
-    shared = shared_beginning(prompts, min(map(len, prompts)) - 1)
-    if shared:
-        ids = torch.tensor([prompts[0][:shared]], device=model.device)
-        next_logits(module, ids, torch.ones_like(ids), cache)
-        cache.batch_repeat_interleave(len(prompts))
+    shared, cache = begun_together(model, module, prompts)
     # Filled up on the left, so that all of them end where the answers begin.
     longest = max(map(len, prompts))
     gaps = [longest - len(prompt) for prompt in prompts]
@@ -50,6 +43,22 @@ def begin(model: LanguageModel, module: Any, prompts: Sequence[list[int]]) -> Be
     return Begun(cache, mask, next_logits(module, ids.to(model.device), mask, cache))
 
 
+def begun_together(
+    model: LanguageModel, module: Any, prompts: Sequence[list[int]]
+) -> tuple[int, Any]:
+    """How many tokens all these prompts begin with, as far as sharing them is worth it, and their
+    keys and values, a row for each prompt. The last token of a prompt isn't among them."""
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=module.config)
+    shared = shared_beginning(prompts, min(map(len, prompts)) - 1)
+    if shared:
+        ids = torch.tensor([prompts[0][:shared]], device=model.device)
+        next_logits(module, ids, torch.ones_like(ids), cache)
+        cache.batch_repeat_interleave(len(prompts))
+    return shared, cache
+
+
 def next_logits(module: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
     """The logits of the token behind these, (rows, vocabulary), in fp32.
 
@@ -60,6 +69,9 @@ def next_logits(module: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any) 
         cache: of the tokens before. The new ones are added.
     """
     positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    # A place and not a number of places, for which states would be cut out where they stand: torch
+    # then multiplies row by row, with a copy of all the head's weights for each.
+    last = torch.tensor([ids.shape[1] - 1], device=ids.device)
     with torch.inference_mode():
         out = module(
             input_ids=ids,
@@ -67,7 +79,7 @@ def next_logits(module: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any) 
             attention_mask=None if bool(mask.all()) else mask,
             position_ids=positions,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=last,
             **with_cache(module, cache),
         )
     logits: torch.Tensor = out.logits[:, -1].float()

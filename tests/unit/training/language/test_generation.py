@@ -229,6 +229,17 @@ def test_so_they_do_in_other_families(
     ]
 
 
+def test_the_head_is_given_states_that_lie_together(model: LanguageModel) -> None:
+    """Else torch multiplies row by row, with a copy of all the head's weights for each of them."""
+    seen = list[bool]()
+    head = model.module.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, given: seen.append(given[0].is_contiguous()))
+    write(model, model.module, prompts_of(model, 5))
+    hook.remove()
+    assert seen
+    assert all(seen)
+
+
 # --- by chance ------------------------------------------------------------------------------------
 
 
