@@ -40,8 +40,9 @@ def main() -> None:
             print(f"  no answer: {written.detail}")
             continue
         print(f"  {written}")
+        # It has the form of an amount, and may be another one than was said: somebody compares.
         if found := AMOUNT.search(written):
-            print(f"  to book: {float(found[1]):.2f}")
+            print(f"  to book, once it was compared: {float(found[1]):.2f}")
 
     print(f"\n{model.evaluate(test)}")
 
