@@ -34,7 +34,8 @@ def main() -> None:
         print(f"{question}\n  {said}")
 
     # An answer that is free can't be right or wrong; what can be told is how the lead of the better
-    # one grew on pairs that weren't learnt. Not every backend tells it.
+    # one grew on pairs that weren't learnt. One pass over so few rows teaches next to nothing, and
+    # the interval says so. Not every backend tells it.
     metrics = model.provenance.get("metrics", {})
     for name in ("held_out_margin", "held_out_better"):
         if name in metrics:
