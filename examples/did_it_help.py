@@ -11,56 +11,15 @@ held out. ``--prompted anthropic`` adds a prompted model, for whoever has a key.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import NamedTuple
 
 import tunekit
 from tunekit import Classification, Dataset
 
 DATA = Path(__file__).parent / "data"
-
-
-class Set(NamedTuple):
-    """A table of ``examples/data``: what its labels mean, and what is asked."""
-
-    instruction: str
-    descriptions: dict[str, str]
-    question: str
-
-
-SETS = {
-    "kundenpost": Set(
-        "Wie steht der Kunde in dieser Nachricht zur Versicherung? Es zählt, was er von ihr hält, "
-        "nicht wie schlimm das ist, was ihm passiert ist.",
-        {
-            "positiv": "Der Kunde lobt die Versicherung, bedankt sich für ihre Hilfe oder "
-            "verlängert zufrieden seinen Vertrag.",
-            "neutral": "Der Kunde meldet sachlich einen Schaden, einen Unfall oder einen Todesfall "
-            "oder fragt etwas zu seinem Vertrag.",
-            "negativ": "Der Kunde beschwert sich über die Versicherung, ist verärgert oder droht "
-            "mit Kündigung.",
-        },
-        "Ich hatte am gestrigen Abend einen Unfall mit meinem Auto. Ein anderer Fahrer ist mir an "
-        "der Ampel aufgefahren. Können Sie mir weiterhelfen?",
-    ),
-    "finanzfragen": Set(
-        "Welches Finanzinstrument ist gemeint?",
-        {
-            "Aktie": "Ein Anteil an einem einzelnen Unternehmen: Der Käufer wird "
-            "Miteigentümer, hat meist ein Stimmrecht und bekommt vielleicht eine "
-            "Dividende.",
-            "Anleihe": "Ein verbriefter Kredit an einen Staat, eine Bank oder ein Unternehmen,"
-            " mit Zinsen und Rückzahlung am Ende der Laufzeit.",
-            "Fonds": "Ein Topf mit dem Geld vieler Anleger, das eine Gesellschaft breit "
-            "gestreut für sie anlegt, auch als ETF.",
-            "Option": "Das Recht, aber nicht die Pflicht, bis zu einem Stichtag zu einem "
-            "festen Preis zu kaufen oder zu verkaufen, gegen eine Prämie.",
-            "Devisen": "Guthaben in fremder Währung, das zum Wechselkurs gegen anderes Geld "
-            "getauscht wird.",
-        },
-        "Mit welcher Art von Finanzinstrument gewährt man zum Beispiel dem Staat einen Kredit?",
-    ),
-}
+#: What the labels of each table mean, and a question that is in none.
+SETS = json.loads((DATA / "german_sets.json").read_bytes())
 
 
 def main() -> None:
@@ -79,10 +38,10 @@ def main() -> None:
 def ask(name: str, told: argparse.Namespace) -> None:
     """One of the sets: three answers to its question, and the comparison on held-out rows."""
     one = SETS[name]
-    data = Dataset.read(DATA / f"{name}.csv", Classification(instruction=one.instruction))
+    data = Dataset.read(DATA / f"{name}.csv", Classification(instruction=one["instruction"]))
     train, test = data.split(test=0.3, seed=told.seed)
     meant = train.with_task(
-        Classification(data.task.labels, one.descriptions, instruction=one.instruction)
+        Classification(data.task.labels, one["descriptions"], instruction=one["instruction"])
     )
     models = {
         "pretrained": tunekit.baseline(train, backend="local"),
@@ -91,9 +50,9 @@ def ask(name: str, told: argparse.Namespace) -> None:
     }
     if told.prompted:
         models["prompted"] = tunekit.baseline(meant, backend=told.prompted, shots=20)
-    print(f"\n{one.question}")
+    print(f"\n{one['question']}")
     for who, model in models.items():
-        answer = model.predict(one.question)
+        answer = model.predict(one["question"])
         sure = "" if answer.probability is None else f" ({answer.probability:.2f})"
         print(f"  {who:<12} {answer.label}{sure}")
     found = tunekit.compare(test, models)

@@ -18,6 +18,7 @@ import doctest
 import importlib
 import pkgutil
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,11 @@ def _pages() -> list[Any]:
 
 
 @pytest.fixture
-def reader(home: Path) -> Path:
+def reader(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a reader stands who has cloned the repository: its examples are at hand, of the longest
-    table every tenth row, since a page is run for what it does, not for its figures."""
+    table every tenth row, since a page is run for what it does, not for its figures. What a page
+    puts on the path is gone after it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
     here = Path.cwd()
     shutil.copytree(ROOT / "examples" / "data", here / "examples" / "data")
     table = here / "examples" / "data" / "insurer_messages.csv"

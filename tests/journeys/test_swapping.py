@@ -1,14 +1,12 @@
-"""The lines of the README, unchanged, on whatever backend the environment names."""
+"""One backend under several names of the config, and a key that shows nowhere."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -66,26 +64,6 @@ def config(server: OpenAIServer, home: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SCRIPTED_KEY", KEY)
     shutil.copytree(ROOT / "examples" / "data", Path.cwd() / "examples" / "data")
     return path
-
-
-def readme() -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
-@pytest.mark.parametrize("backend", ["scripted", "fake"])
-def test_the_lines_of_the_readme(
-    backend: str, config: Path, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TUNEKIT_BACKEND", backend)
-    names: dict[str, Any] = {}
-    exec(compile(readme(), "README.md", "exec"), names)
-    assert names["model"].spec.name == backend
-    loaded = tunekit.load("models/intents")
-    assert loaded.predict("Wann bekomme ich mein Geld zurück?").label in loaded.task.labels
-    assert bool(server.jobs()) is (backend == "scripted")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,13 @@ def known_model(state: State, model: str) -> bool:
     return state.base_models is None or model in state.base_models
 
 
+def _deployed(state: State, model: str) -> str:
+    """What a name stands for: that of a deployment for the newest model that was tuned."""
+    tuned = [job.shown["fine_tuned_model"] for job in state.jobs.values()]
+    known = [one for one in tuned if one is not None]
+    return known[-1] if known and model == state.deployment else model
+
+
 def _bare(model: str) -> str:
     return model.partition(":ckpt-step-")[0]
 
@@ -110,6 +117,7 @@ def _turns(messages: list[Any]) -> Iterator[Turn]:
 
 def _said(state: State, model: str, turns: Turns) -> tuple[str, Mapping[str, float]]:
     """The answer, and how likely each remembered one is."""
+    model = _deployed(state, model)
     if not known_model(state, model):
         raise Refusal(404, f"The model `{model}` does not exist", code="model_not_found")
     last = turns.turns[-1].text

@@ -19,8 +19,8 @@ __all__ = ["OpenAIServer"]
 #: Attributes of the server that say how it behaves.
 BEHAVIOUR = frozenset(
     {
-        "story", "batch_story", "least_lines", "answer_delay", "closed", "azure", "ignores_filter",
-        "keeps_metadata", "base64_results", "base_models", "shutdown_dates",
+        "story", "batch_story", "least_lines", "answer_delay", "closed", "azure", "deployment",
+        "ignores_filter", "keeps_metadata", "base64_results", "base_models", "shutdown_dates",
     }
 )  # fmt: skip
 
@@ -41,6 +41,7 @@ class OpenAIServer(ServedApp):
         server.answer_delay = 0.05     # seconds before an answer to a prompt
         server.closed = True           # jobs are refused with "training_not_available"
         server.azure = True            # a job may say its "trainingType"
+        server.deployment = "triage"   # the newest tuned model answers to that name too
         server.ignores_filter = True   # lists of jobs aren't filtered by metadata
         server.keeps_metadata = False  # metadata of jobs are dropped
         server.base64_results = True   # result files are in base64
@@ -63,6 +64,7 @@ class OpenAIServer(ServedApp):
     answer_delay: float
     closed: bool
     azure: bool
+    deployment: str | None
     ignores_filter: bool
     keeps_metadata: bool
     base64_results: bool

@@ -39,6 +39,7 @@ class State:
     answer_delay: float = 0.0
     closed: bool = False
     azure: bool = False
+    deployment: str | None = None
     ignores_filter: bool = False
     keeps_metadata: bool = True
     base64_results: bool = False
