@@ -82,7 +82,8 @@ def test_endpoints_of_the_config(name: str, host: Host, config: Path) -> None:
     rows = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(12)]
     plan = tunekit.plan(Dataset.from_rows(rows, Classification()), backend=name)
     assert plan.backend.options == backend.options
-    assert not [one for one in plan.findings if one.severity == "error"]
+    by_date = {"training-closed", "base-retired"}  # at OpenAI: no matter of the config
+    assert {one.code for one in plan.findings if one.severity == "error"} <= by_date
 
 
 def test_the_key_is_nowhere(
