@@ -77,6 +77,7 @@ def test_a_base_is_known_by_the_longest_beginning() -> None:
     assert base_of("my-own") is None
 
 
+@pytest.mark.usefixtures("training_is_open")
 def test_a_plan_says_tokens_cost_and_dates() -> None:
     plan = planned(model="gpt-4o-mini-2024-07-18")
     estimate = plan.estimate

@@ -225,6 +225,7 @@ def test_azure_is_told_the_training_type(server: OpenAIServer) -> None:
     assert body["trainingType"] == "GlobalStandard"
 
 
+@pytest.mark.usefixtures("training_is_open")
 def test_openais_own_base_is_looked_at_first(home: Any, httpx2_mock: Any, caplog: Any) -> None:
     url = "https://api.openai.com/v1"
     httpx2_mock.get(f"{url}/models/gpt-4.1-mini-2025-04-14").respond(
@@ -331,6 +332,7 @@ def test_options_that_cannot_be(options: dict[str, Any]) -> None:
         tunekit.backend("openai", **options)
 
 
+@pytest.mark.usefixtures("training_is_open")
 def test_a_key_that_may_not_read_models_may_train(home: Path, httpx2_mock: Any) -> None:
     url = "https://api.openai.com/v1"
     httpx2_mock.get(f"{url}/fine_tuning/jobs").respond(json={"data": []})
