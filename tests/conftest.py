@@ -27,7 +27,7 @@ from hypothesis import settings
 # fault.
 GATE = "CI" in os.environ
 settings.register_profile(
-    "tunekit", deadline=None, derandomize=GATE, max_examples=30 if GATE else 100
+    "tunekit", deadline=None, derandomize=GATE, max_examples=15 if GATE else 100
 )
 settings.load_profile("tunekit")
 

@@ -204,11 +204,13 @@ class TestAutoTrain(ConformanceSuite):
             monkeypatch.setattr(answers, "LONG", answers.LONG[:CHARACTERS])
 
 
+@pytest.mark.soak
 @pytest.mark.torch
 class TestAutoTrainLanguage(ConformanceSuite):
     harness = LanguageHarness()
 
 
+@pytest.mark.soak
 @pytest.mark.torch
 class TestAutoTrainRewriting(ConformanceSuite):
     harness = RewritingHarness()

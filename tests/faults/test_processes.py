@@ -188,7 +188,8 @@ def weights(run: RunFolder) -> dict[str, Any]:
     return {f"{file.name} {name}": one for file in files for name, one in load_file(file).items()}
 
 
-@pytest.mark.parametrize("sharding", ["none", pytest.param("full", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("sharding", ["none", "full"])
 def test_two_processes_learn_what_one_learns(
     sharding: str, alone: RunFolder, encoder: Path, tmp_path: Path
 ) -> None:

@@ -19,21 +19,27 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRET = "sk-0123456789abcdefghij"
 
 
-class _Refuses(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.seen.append(dict(self.headers))  # type: ignore[attr-defined]
-        self.send_response(401)
-        self.end_headers()
+class Refusing(HTTPServer):
+    """A server that refuses everybody, and remembers what it was sent."""
 
-    def log_message(self, *_: object) -> None:
-        pass
+    def __init__(self) -> None:
+        seen = self.seen = list[dict[str, str]]()
+
+        class Refuses(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                seen.append(dict(self.headers))
+                self.send_response(401)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Refuses)
 
 
 @pytest.fixture
-def refusing() -> Iterator[HTTPServer]:
-    """A server that refuses everybody, and remembers what it was sent."""
-    with HTTPServer(("127.0.0.1", 0), _Refuses) as server:
-        server.seen = []  # type: ignore[attr-defined]
+def refusing() -> Iterator[Refusing]:
+    with Refusing() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -122,14 +128,14 @@ def test_what_is_configured_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.backends[0].name == "mine" and found.backends[0].configured
 
 
-def test_nobody_is_asked_unless_told_to(refusing: HTTPServer) -> None:
+def test_nobody_is_asked_unless_told_to(refusing: Refusing) -> None:
     address = f"http://127.0.0.1:{refusing.server_port}"
     mine(endpoint=address)
-    assert tunekit.doctor().reached is None and not refusing.seen  # type: ignore[attr-defined]
+    assert tunekit.doctor().reached is None and not refusing.seen
 
 
 def test_an_address_that_answers_and_one_that_doesnt(
-    refusing: HTTPServer, monkeypatch: pytest.MonkeyPatch
+    refusing: Refusing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = f"http://127.0.0.1:{refusing.server_port}"
     nowhere = "http://127.0.0.1:9"  # discard: nobody serves that
@@ -143,7 +149,7 @@ def test_an_address_that_answers_and_one_that_doesnt(
     assert told == {nowhere: None, address: 401}
     (problem,) = found.problems
     assert nowhere in problem and "no answer" in problem
-    assert SECRET not in str(refusing.seen)  # type: ignore[attr-defined]
+    assert SECRET not in str(refusing.seen)
     assert "answers (HTTP 401)" in str(found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -202,9 +201,8 @@ def test_the_notebook_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Did it help? Yes" in capsys.readouterr().out
 
 
+@pytest.mark.soak
 def test_the_application_passes_its_own_test() -> None:
-    if importlib.util.find_spec("fastapi") is None:
-        pytest.skip("fastapi not installed (extra: dev)")
     app = EXAMPLES / "app"
 
     done = in_process("-m", "pytest", "-q", "-p", "no:cacheprovider", folder=app)

@@ -35,7 +35,12 @@ def run(folder: Path, content: str, *options: str, require: str = "") -> str:
     shutil.copy(TESTS / "conftest.py", place)
     (place / "test_it.py").write_text(content, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *options, "tests"]
-    environment = {**os.environ, "TUNEKIT_REQUIRE": require}
+    paths = [str(TESTS / "support"), os.environ.get("PYTHONPATH", "")]  # what our conftest imports
+    environment = {
+        **os.environ,
+        "TUNEKIT_REQUIRE": require,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
     done = subprocess.run(
         command, cwd=place.parent, env=environment, capture_output=True, text=True, timeout=120
     )

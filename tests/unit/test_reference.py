@@ -304,20 +304,27 @@ class Message(NamedTuple):
     text: str
 
 
+def _part(node: ast.expr) -> str:
+    """A piece of an f-string, as it is written."""
+    match node:
+        case ast.Constant(value):
+            return str(value)
+        case ast.FormattedValue(value):
+            return f"{{{ast.unparse(value)}}}"
+    return ""
+
+
 def _as_text(node: ast.expr) -> str | None:
     """A text or f-string, or several added up; None for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(
-            str(part.value) if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"  # type: ignore[attr-defined]
-            for part in node.values
-        )
+        return "".join(map(_part, node.values))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         sides = [_as_text(node.left) or "", _as_text(node.right) or ""]
         return "".join(sides) or None
-    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("strip"):
-        return _as_text(node.func.value)  # type: ignore[attr-defined]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _as_text(node.func.value) if node.func.attr.endswith("strip") else None
     return None
 
 

@@ -256,8 +256,8 @@ def test_memory_stays_small_however_long_the_file_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "row"),
     [
-        ("a.conll", "a\tB-X\n"),
-        ("a.csv", "text,label\na,b\n"),
+        pytest.param("a.conll", "a\tB-X\n", marks=pytest.mark.soak),
+        pytest.param("a.csv", "text,label\na,b\n", marks=pytest.mark.soak),
         ("a.jsonl", '{"text":"a","label":"b"}'),
     ],
 )

@@ -177,6 +177,7 @@ def test_a_chain_that_goes_on_is_no_word() -> None:
     assert touched("x" * 1000, Span(0, 10, "a")) is None
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("text", "length"),
     [

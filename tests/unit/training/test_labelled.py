@@ -301,6 +301,7 @@ def test_texts_without_a_token_are_learnt_and_answered(tmp_path: Path, tiny_enco
         assert [len(one.by_label) for one in answers] == [2, 2, 2]
 
 
+@pytest.mark.soak
 def test_out_of_memory_while_judging_takes_less_at_once(
     tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,10 +141,10 @@ def test_models_of_unknown_languages_are_not_judged(tiny_encoder: Path) -> None:
     ("name", "expected"),
     [
         ("cls_banking77", {}),
-        ("ext_wnut17", {}),
-        ("ext_restaurant8k", {}),
+        pytest.param("ext_wnut17", {}, marks=pytest.mark.soak),
+        pytest.param("ext_restaurant8k", {}, marks=pytest.mark.soak),
         ("cls_germeval2018_de", {"de": 0.9}),
-        ("tra_ua_gec", {"uk": 0.9}),
+        pytest.param("tra_ua_gec", {"uk": 0.9}, marks=pytest.mark.soak),
         (
             "cls_sib200_multilingual",
             dict.fromkeys(("de", "fr", "es", "tr", "sw", "el", "ru", "ar", "he", "hi", "th"), 0.03),

@@ -161,6 +161,7 @@ def test_a_label_counts_too_and_a_row_once() -> None:
     assert spans.figures["non_nfc_rows"] == 1
 
 
+@pytest.mark.soak
 @given(st.lists(st.text(), min_size=1, max_size=40))
 def test_rows_are_counted_as_unicodedata_has_it(texts: list[str]) -> None:
     result = data(*texts).check(near_duplicates=False)
